@@ -1,0 +1,39 @@
+# Every target sets up what it needs by itself; running one again reuses what is there.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+VENV := .venv
+BIN := $(VENV)/bin
+LOCK := requirements/all.txt
+READY := $(VENV)/.ready-$(shell cat $(LOCK) setup.py scripts/setup_venv.sh 2>/dev/null | cksum | cut -d' ' -f1)
+
+.PHONY: help setup demo test test-slow lint bench-100k lock clean
+
+help: ## Show this list
+	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
+
+$(READY):
+	@bash scripts/setup_venv.sh $(VENV) $(LOCK)
+	@rm -f $(VENV)/.ready-* && touch $@
+
+setup: $(READY) ## Create .venv from the lock file (the other targets do it themselves)
+
+demo: $(READY) ## MovieLens-100K: log -> TFX pipeline -> blessed model -> recommendations over gRPC
+	@$(BIN)/dimerec demo --workdir build/demo
+
+test: $(READY) ## Run the tests (the quick ones: minutes, not hours)
+	@$(BIN)/python -m pytest
+
+test-slow: $(READY) ## Run the tests that need minutes of training or a million events
+	@$(BIN)/python -m pytest -m slow
+
+lint: $(READY) ## ruff and mypy
+	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
+
+bench-100k: $(READY) ## Accuracy of the shipped preset on MovieLens-100K, three seeds beside the floors
+	@$(BIN)/dimerec bench --preset ml-100k --seeds 3 --output build/bench-100k
+
+lock: $(READY) ## Resolve the lock files anew from requirements/*.in
+	@bash scripts/lock.sh $(BIN)
+
+clean: ## Remove build output (not .venv, not downloads)
+	rm -rf build dist *.egg-info

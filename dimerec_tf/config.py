@@ -1,0 +1,225 @@
+"""Typed configuration: one YAML file describes data, model, training, evaluation and export.
+
+Every class refuses unknown keys and is immutable; `Config.fingerprint` goes into every result.
+"""
+
+import hashlib
+import json
+from importlib import resources
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+PositiveInt = Annotated[int, Field(gt=0)]
+Fraction = Annotated[float, Field(ge=0.0, le=1.0)]
+
+
+class ConfigError(ValueError):
+    """A configuration that cannot be used; the message names each key and what was received."""
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class SplitConfig(_Section):
+    """How a log becomes train, eval and test.
+
+    `leave_one_out`: a user's last event is the test target, the one before it the validation target.
+    `global_time`: training sees only events before `eval_from`; a user's first event in `[eval_from, test_from)` is
+    the validation target and the first one from `test_from` on the test target, each with all earlier events as its
+    history. A boundary below 1 is a quantile of the events' times, any other number a timestamp.
+    """
+
+    kind: Literal["leave_one_out", "global_time"] = "leave_one_out"
+    eval_from: float = 0.8
+    test_from: float = 0.9
+
+    @model_validator(mode="after")
+    def _ordered(self) -> "SplitConfig":
+        if self.eval_from >= self.test_from:
+            raise ValueError(f"eval_from must lie before test_from, got {self.eval_from} and {self.test_from}")
+        return self
+
+
+class DataConfig(_Section):
+    """Where the log is and how to read it.
+
+    `path` is a file or a directory of CSV (`.csv`, `.tsv`, `.inter`, gzip or not) or Parquet files. Times are numbers
+    (any unit whose order is time) or ISO 8601 text.
+    """
+
+    path: str = ""
+    user_column: str = "user_id"
+    item_column: str = "item_id"
+    time_column: str = "timestamp"
+    delimiter: Annotated[str, Field(min_length=1, max_length=1)] = ","
+    max_bad_fraction: Fraction = 0.01
+    split: SplitConfig = SplitConfig()
+    min_item_count: PositiveInt = 1
+
+
+class DiffusionConfig(_Section):
+    """The walk on the sphere (paper section 3.3; `num_steps` is T, `reverse_steps` how many of them are taken)."""
+
+    num_steps: PositiveInt = 50
+    reverse_steps: PositiveInt | None = None
+    reverse_noise: Literal["matched", "literal", "none"] = "matched"
+    beta_start: Annotated[float, Field(gt=0, lt=1)] = 1e-4
+    beta_end: Annotated[float, Field(gt=0, lt=1)] = 0.02
+
+    @model_validator(mode="after")
+    def _steps(self) -> "DiffusionConfig":
+        if self.reverse_steps is not None and self.reverse_steps > self.num_steps:
+            raise ValueError(f"reverse_steps is {self.reverse_steps}, more than num_steps, {self.num_steps}")
+        if self.beta_start >= self.beta_end:
+            raise ValueError(f"beta_start must be below beta_end, got {self.beta_start} and {self.beta_end}")
+        return self
+
+
+class ModelConfig(_Section):
+    """DimeRec itself. `recon_weight` and `ssm_weight` are lambda and mu of the paper's total loss."""
+
+    dim: PositiveInt = 64
+    max_history: PositiveInt = 50
+    num_interests: PositiveInt = 4
+    temperature: Annotated[float, Field(gt=0)] = 0.07
+    dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    recon_weight: Annotated[float, Field(ge=0)] = 1.0
+    ssm_weight: Annotated[float, Field(ge=0)] = 1.0
+    diffusion: DiffusionConfig = DiffusionConfig()
+
+
+class TrainingConfig(_Section):
+    """`batch_size` counts training windows; every position of a window is a training target."""
+
+    epochs: PositiveInt = 30
+    batch_size: PositiveInt = 128
+    learning_rate: Annotated[float, Field(gt=0)] = 1e-3
+    num_negatives: PositiveInt = 1024
+    deterministic: bool = True
+
+
+class EvaluationConfig(_Section):
+    """What the Evaluator counts and what it takes to be blessed.
+
+    A model is blessed when its HR@10 reaches `min_hit_rate_at_10` and falls at most `max_drop_at_10` (absolute)
+    behind the last blessed model's.
+    """
+
+    top_k: tuple[PositiveInt, ...] = (10, 20, 50)
+    filter_seen: bool = False
+    min_hit_rate_at_10: Fraction = 0.0
+    max_drop_at_10: Fraction = 0.01
+    rules_window: PositiveInt = 10
+
+    @model_validator(mode="after")
+    def _has_ten(self) -> "EvaluationConfig":
+        if 10 not in self.top_k:
+            raise ValueError(f"top_k must contain 10, on which models are blessed, got {list(self.top_k)}")
+        return self
+
+
+class ExportConfig(_Section):
+    """`max_k` bounds the `k` of a request; the ScaNN export searches `scann_leaves_to_search` of `scann_leaves`."""
+
+    max_k: PositiveInt = 100
+    default_k: PositiveInt = 10
+    scann: bool = True
+    scann_leaves: PositiveInt | None = None
+    scann_leaves_to_search: PositiveInt | None = None
+
+    @model_validator(mode="after")
+    def _default_fits(self) -> "ExportConfig":
+        if self.default_k > self.max_k:
+            raise ValueError(f"default_k is {self.default_k}, more than max_k, {self.max_k}")
+        return self
+
+
+class Config(_Section):
+    """Everything a run needs, as one immutable value."""
+
+    name: Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_-]*$")] = "dimerec"
+    seed: Annotated[int, Field(ge=0, lt=2**31)] = 42
+    data: DataConfig = DataConfig()
+    model: ModelConfig = ModelConfig()
+    training: TrainingConfig = TrainingConfig()
+    evaluation: EvaluationConfig = EvaluationConfig()
+    export: ExportConfig = ExportConfig()
+
+    @model_validator(mode="after")
+    def _export_covers_evaluation(self) -> "Config":
+        if max(self.evaluation.top_k) > self.export.max_k:
+            raise ValueError(
+                f"evaluation.top_k reaches {max(self.evaluation.top_k)}, but export.max_k is {self.export.max_k}"
+            )
+        return self
+
+    def fingerprint(self) -> str:
+        """The first 12 hex digits of the SHA-256 of the canonical JSON form."""
+        return hashlib.sha256(self.to_json().encode()).hexdigest()[:12]
+
+    def to_json(self) -> str:
+        return json.dumps(self.model_dump(mode="json"), sort_keys=True)
+
+    def to_yaml(self) -> str:
+        return yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False)
+
+
+def parse_config(values: dict[str, Any]) -> Config:
+    """Validates a nested dictionary.
+
+    Raises:
+        ConfigError: a key is unknown or a value unusable.
+    """
+    try:
+        return Config.model_validate(values)
+    except ValidationError as error:
+        lines = [
+            f"  {'.'.join(str(part) for part in problem['loc']) or 'config'}: {problem['msg']}"
+            f" (received {problem['input']!r})"
+            for problem in error.errors()
+        ]
+        raise ConfigError("The configuration cannot be used:\n" + "\n".join(lines)) from error
+
+
+def load_config(path: str | Path) -> Config:
+    """Reads a YAML file. A relative `data.path` is taken relative to the current directory.
+
+    Raises:
+        ConfigError: the file is missing, not a YAML mapping, or not a valid configuration.
+    """
+    try:
+        text = Path(path).read_text(encoding="utf-8")
+    except OSError as error:
+        raise ConfigError(f"Cannot read the configuration {path}: {error.strerror}.") from error
+    return _from_yaml(text, str(path))
+
+
+def load_preset(name: str) -> Config:
+    """Reads a configuration that ships with the package.
+
+    Raises:
+        ConfigError: there is no such preset.
+    """
+    known = preset_names()
+    if name not in known:
+        raise ConfigError(f"There is no preset {name!r}; the presets are {', '.join(known)}.")
+    return _from_yaml(resources.files("dimerec_tf").joinpath(f"presets/{name}.yaml").read_text(), name)
+
+
+def preset_names() -> list[str]:
+    folder = resources.files("dimerec_tf").joinpath("presets")
+    return sorted(entry.name.removesuffix(".yaml") for entry in folder.iterdir() if entry.name.endswith(".yaml"))
+
+
+def _from_yaml(text: str, source: str) -> Config:
+    try:
+        values = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise ConfigError(f"{source} is not valid YAML: {error}") from error
+    if not isinstance(values, dict):
+        raise ConfigError(f"{source} must hold a YAML mapping, got {type(values).__name__}.")
+    return parse_config(values)

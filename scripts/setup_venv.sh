@@ -1,0 +1,41 @@
+#!/usr/bin/env bash
+# Creates or updates a virtual environment from a lock file: setup_venv.sh VENV LOCKFILE
+set -euo pipefail
+venv=$1 lock=$2
+minor=$(cat .python-version)
+
+find_python() {
+  local candidate
+  for candidate in "python$minor" python3 python; do
+    if command -v "$candidate" >/dev/null 2>&1 &&
+      [ "$("$candidate" -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2>/dev/null)" = "$minor" ]; then
+      command -v "$candidate"
+      return
+    fi
+  done
+  if command -v pyenv >/dev/null 2>&1 && candidate=$(pyenv prefix "$minor" 2>/dev/null); then
+    echo "$candidate/bin/python"
+    return
+  fi
+  if command -v uv >/dev/null 2>&1 && candidate=$(uv python find "$minor" 2>/dev/null); then
+    echo "$candidate"
+  fi
+}
+
+if ! [ -x "$venv/bin/python" ]; then
+  python=$(find_python)
+  if [ -z "$python" ]; then
+    echo "dimerec needs Python $minor: install it with 'pyenv install $minor', 'uv python install $minor' or your system's packages, then run make again." >&2
+    exit 1
+  fi
+  echo "==> Creating $venv with $python"
+  "$python" -m venv "$venv"
+fi
+echo "==> Installing the locked packages (about 3 GB on disk; a minute or two the first time)"
+"$venv/bin/python" -m pip install --quiet --disable-pip-version-check "$(grep -m1 -E '^uv==' "$lock" || echo uv)"
+if ! "$venv/bin/uv" pip install --quiet --python "$venv/bin/python" --requirement "$lock"; then
+  echo "Installing from $lock failed; the lines above say which package. Check the connection to your package index and run make again." >&2
+  exit 1
+fi
+"$venv/bin/uv" pip install --quiet --python "$venv/bin/python" --no-deps --no-build-isolation --editable .
+echo "==> $venv is ready"

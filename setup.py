@@ -1,0 +1,49 @@
+"""Package metadata. Lock files under requirements/ pin the whole tree; the pins here name what must agree."""
+
+from pathlib import Path
+
+from setuptools import find_packages, setup
+
+TENSORFLOW = "2.16.2"  # ScaNN, TFX and tf-keras each bind one TensorFlow minor: see docs/adr/0001.
+
+CORE = [
+    f"tensorflow=={TENSORFLOW}",
+    "tf-keras==2.16.0",
+    "tensorflow-recommenders==0.7.7",
+    "numpy>=1.26,<2",
+    "pandas>=1.5,<3",
+    "pyarrow>=10",
+    "pydantic>=2.7",
+    "pyyaml>=6",
+    "rich>=13",
+    "typer>=0.12",
+]
+SERVING = ["tensorflow-serving-api==2.16.1", "grpcio>=1.60"]
+SCANN = ["scann==1.3.2"]
+PIPELINE = [
+    "tfx==1.16.0",
+    "tensorflow-transform==1.16.0",
+    "apache-beam==2.61.0",  # newer releases drop dill, which TFX 1.16 imports
+]
+DEV = ["hypothesis", "mypy", "pandas-stubs", "pytest", "pytest-timeout", "ruff", "types-PyYAML", "types-protobuf"]
+
+setup(
+    name="dimerec",
+    version="0.1.0",
+    description="DimeRec for production: next-interest retrieval with TensorFlow, TFX, ScaNN and TF Serving.",
+    long_description=Path(__file__).with_name("README.md").read_text(encoding="utf-8"),
+    long_description_content_type="text/markdown",
+    license="Apache-2.0",
+    python_requires=">=3.10,<3.11",
+    packages=find_packages(include=["dimerec_tf*", "tfx_pipeline*", "serving*"]),
+    package_data={"dimerec_tf": ["presets/*.yaml", "py.typed"]},
+    install_requires=CORE,
+    extras_require={
+        "scann": SCANN,
+        "serving": SERVING,
+        "pipeline": PIPELINE,
+        "dev": DEV,
+        "all": SCANN + SERVING + PIPELINE,
+    },
+    entry_points={"console_scripts": ["dimerec=dimerec_tf.cli.main:run"]},
+)
