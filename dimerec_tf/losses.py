@@ -1,0 +1,37 @@
+"""The two kinds of loss in DimeRec's total: sampled softmax and reconstruction."""
+
+import tensorflow as tf
+
+
+def sampled_softmax(
+    query: tf.Tensor,
+    positive: tf.Tensor,
+    negatives: tf.Tensor,
+    positive_rows: tf.Tensor,
+    negative_rows: tf.Tensor,
+    temperature: float,
+) -> tf.Tensor:
+    """-log softmax of each positive against the shared negatives; negatives that are the positive are masked.
+
+    Args:
+        query: `[samples, dim]`.
+        positive: `[samples, dim]`, the target's vector.
+        negatives: `[negatives, dim]`, shared by the batch.
+        positive_rows: int `[samples]`.
+        negative_rows: int `[negatives]`.
+        temperature: inner products are divided by it.
+
+    Returns:
+        `[samples]`, one loss each.
+    """
+    positive_logit = tf.reduce_sum(query * positive, axis=-1, keepdims=True) / temperature
+    logits = tf.matmul(query, negatives, transpose_b=True) / temperature
+    accidental = positive_rows[:, tf.newaxis] == negative_rows[tf.newaxis, :]
+    logits = tf.where(accidental, tf.constant(logits.dtype.min / 2, logits.dtype), logits)
+    everything = tf.concat([positive_logit, logits], axis=-1)
+    return tf.reduce_logsumexp(everything, axis=-1) - positive_logit[:, 0]
+
+
+def reconstruction(clean: tf.Tensor, estimate: tf.Tensor) -> tf.Tensor:
+    """|x0 - x0_hat|^2, summed over the last axis: `[samples, dim]` twice to `[samples]` (paper's L_recon)."""
+    return tf.reduce_sum(tf.math.squared_difference(clean, estimate), axis=-1)

@@ -1,0 +1,84 @@
+"""Exact retrieval: every item is scored, the best k that are not blocked are returned."""
+
+from typing import Protocol
+
+import tensorflow as tf
+
+
+class Scorer(Protocol):
+    """Anything that scores the whole catalogue: DimeRec through `ModelScorer`, popularity, sequential rules."""
+
+    def scores(self, history: tf.Tensor) -> tf.Tensor:
+        """Rows `[batch, length]` to float32 `[batch, num_items]`, column j for item row j + 1."""
+        ...
+
+
+class Retriever(Protocol):
+    """What an export needs: the best rows for histories."""
+
+    def search(self, history: tf.Tensor, blocked: tf.Tensor, k: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """The best `k` items of each history.
+
+        Args:
+            history: rows `[batch, length]`.
+            blocked: rows `[batch, any]` that must not be returned; zeros are ignored.
+            k: how many, a scalar.
+
+        Returns:
+            Scores float32 and rows int64, both `[batch, k]`; past the end of the catalogue rows are 0.
+        """
+        ...
+
+
+class ModelScorer(tf.Module):
+    """A trained model's scores: inner products of its interest vector with all item vectors."""
+
+    def __init__(self, model: tf.keras.Model) -> None:
+        super().__init__()
+        self.model = model
+        self.item_vectors = tf.Variable(model.item_vectors(), trainable=False, name="item_vectors")
+
+    def scores(self, history: tf.Tensor) -> tf.Tensor:
+        """See `Scorer`."""
+        return tf.matmul(self.model.query(history), self.item_vectors, transpose_b=True)
+
+
+class ExactRetriever(tf.Module):
+    """See `Retriever`."""
+
+    def __init__(self, scorer: Scorer) -> None:
+        super().__init__()
+        self.scorer = scorer
+
+    def search(self, history: tf.Tensor, blocked: tf.Tensor, k: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """See `Retriever`; equal scores are ordered by popularity."""
+        scores = self.scorer.scores(history)
+        scores = tf.where(has_events(history), scores, popularity_scores(tf.shape(scores)[1]))
+        return best_unblocked(scores, blocked, k)
+
+
+def has_events(history: tf.Tensor) -> tf.Tensor:
+    """Which histories hold a known item: `[batch, length]` rows to bool `[batch, 1]`."""
+    return tf.reduce_any(history > 0, axis=1, keepdims=True)
+
+
+def popularity_scores(num_items: tf.Tensor) -> tf.Tensor:
+    """What a history without any known item is answered with, `[1, num_items]`: 1/popularity rank."""
+    return 1.0 / tf.range(1.0, tf.cast(num_items, tf.float32) + 1.0)[tf.newaxis]
+
+
+def best_unblocked(scores: tf.Tensor, blocked: tf.Tensor, k: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    """The best `k` columns of `[batch, num_items]` scores that are not blocked; see `Retriever.search`."""
+    batch, num_items = tf.unstack(tf.shape(scores))
+    blocked = tf.broadcast_to(blocked, [batch, tf.shape(blocked)[1]])
+    owner = tf.broadcast_to(tf.range(batch, dtype=tf.int64)[:, tf.newaxis], tf.shape(blocked))
+    marks = tf.scatter_nd(
+        tf.stack([owner, blocked], axis=-1),
+        tf.ones_like(blocked, tf.int32),
+        tf.cast([batch, num_items + 1], tf.int64),
+    )
+    open_scores = tf.where(marks[:, 1:] > 0, -float("inf"), scores)
+    top_scores, columns = tf.math.top_k(open_scores, k=tf.minimum(k, num_items))
+    rows = tf.where(top_scores > -float("inf"), tf.cast(columns, tf.int64) + 1, 0)
+    padding = [[0, 0], [0, tf.maximum(k - num_items, 0)]]
+    return tf.pad(tf.where(rows > 0, top_scores, 0.0), padding), tf.pad(rows, padding)

@@ -1,0 +1,66 @@
+"""Approximate retrieval with the TFRS ScaNN layer; the SavedModel needs ScaNN's op library to load."""
+
+import numpy as np
+import tensorflow as tf
+import tensorflow_recommenders as tfrs
+
+from dimerec_tf.retrieval.exact import ExactRetriever, ModelScorer, has_events
+
+EXHAUSTIVE_BELOW = 20_000
+
+
+class ScannRetriever(tf.Module):
+    """Searches a ScaNN index for the items whose vectors have the largest inner product with the interest vector.
+
+    The index returns a fixed number of candidates. A request that blocks so many items that these might not suffice,
+    and a history without any known item, are answered by the exact search: no request gets fewer items for it.
+
+    Args:
+        scorer: holds the model and its item vectors, at least 2 of them.
+        max_k: the largest `k` of a request.
+        leaves: partitions of the index, by default the square root of the catalogue's size.
+        leaves_to_search: how many of them a query visits; by default all below 20,000 items, where that is exact,
+            and a tenth above.
+        max_blocked: how many blocked items per request the index itself allows for.
+    """
+
+    def __init__(
+        self,
+        scorer: ModelScorer,
+        max_k: int,
+        leaves: int | None = None,
+        leaves_to_search: int | None = None,
+        max_blocked: int = 400,
+    ) -> None:
+        super().__init__()
+        num_items = scorer.item_vectors.shape[0]
+        leaves = leaves or max(int(num_items**0.5), 1)
+        searched = leaves_to_search or (leaves if num_items < EXHAUSTIVE_BELOW else max(leaves // 10, 1))
+        self.scorer = scorer
+        self.exact = ExactRetriever(scorer)
+        self.num_candidates = min(max_k + max_blocked, num_items)
+        self.index = tfrs.layers.factorized_top_k.ScaNN(
+            k=self.num_candidates,
+            num_leaves=leaves,
+            num_leaves_to_search=searched,
+            num_reordering_candidates=num_items if num_items < EXHAUSTIVE_BELOW else 4 * self.num_candidates,
+        )
+        self.index.index(scorer.item_vectors, tf.range(1, num_items + 1, dtype=tf.int64))
+
+    def search(self, history: tf.Tensor, blocked: tf.Tensor, k: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """See `Retriever`."""
+        enough = tf.shape(blocked)[1] + k <= self.num_candidates
+        answerable = enough & tf.reduce_all(has_events(history))
+        return tf.cond(
+            answerable,
+            lambda: self._search_index(history, blocked, k),
+            lambda: self.exact.search(history, blocked, k),
+        )
+
+    def _search_index(self, history: tf.Tensor, blocked: tf.Tensor, k: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        scores, rows = self.index(self.scorer.model.query(history))
+        hit = tf.reduce_any(rows[:, :, tf.newaxis] == blocked[:, tf.newaxis, :], axis=-1)
+        best, positions = tf.math.top_k(tf.where(hit, -np.inf, scores), k=k)
+        chosen = tf.gather(rows, positions, batch_dims=1)
+        found = tf.math.is_finite(best)
+        return tf.where(found, best, 0.0), tf.where(found, chosen, 0)

@@ -1,0 +1,92 @@
+"""Trains a DimeRec model; a killed run started again goes on from its last epoch to the same result."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from dimerec_tf.config import Config
+from dimerec_tf.models.dimerec import DimeRec
+from dimerec_tf.training.sequences import Sequences, training_batches
+
+
+def fit(
+    config: Config,
+    sequences: Sequences,
+    num_items: int,
+    checkpoint_dir: Path | None = None,
+    callbacks: Sequence[tf.keras.callbacks.Callback] = (),
+) -> DimeRec:
+    """Trains from scratch, or from the checkpoint that an interrupted run left in `checkpoint_dir`.
+
+    Adam's learning rate falls from the configured one to zero along a cosine.
+
+    Args:
+        config: the model and training sections and the seed are read.
+        sequences: training sequences of item rows 1..num_items.
+        num_items: catalogue size without padding.
+        checkpoint_dir: where the state is kept after each epoch. It belongs to one configuration, one data set and
+            one version of the code; whoever names it removes it.
+        callbacks: further Keras callbacks.
+
+    Raises:
+        ValueError: there is no training target.
+        FloatingPointError: the loss is not finite.
+    """
+    training = config.training
+    tf.keras.utils.set_random_seed(config.seed)
+    if training.deterministic:
+        tf.config.experimental.enable_op_determinism()
+    model = DimeRec(config.model, num_items, training.num_negatives, config.seed)
+    progress = _EpochCheckpoint(model, checkpoint_dir) if checkpoint_dir else None
+    dataset, steps = training_batches(sequences, config.model.max_history, training.batch_size, config.seed)
+    decay = tf.keras.optimizers.schedules.CosineDecay(training.learning_rate, steps * training.epochs)
+    model.compile(tf.keras.optimizers.Adam(decay))
+    model.optimizer.build(model.trainable_variables)
+    done = progress.restore() if progress else 0
+    model.fit(
+        dataset(done, training.epochs),
+        initial_epoch=done,
+        epochs=training.epochs,
+        steps_per_epoch=steps,
+        verbose=2,
+        callbacks=[_StopAtNonFiniteLoss(), *([progress] if progress else []), *callbacks],
+    )
+    return model
+
+
+class _EpochCheckpoint(tf.keras.callbacks.Callback):
+    """Keeps model, optimizer and epoch of the last finished epoch."""
+
+    def __init__(self, model: DimeRec, directory: Path) -> None:
+        super().__init__()
+        self.trained = model
+        self.directory = directory
+        self.epochs_done = tf.Variable(0, dtype=tf.int64, trainable=False)
+
+    def restore(self) -> int:
+        """Loads the newest checkpoint, if there is one, and returns how many epochs are done."""
+        checkpoint = tf.train.Checkpoint(
+            model=self.trained, optimizer=self.trained.optimizer, epochs_done=self.epochs_done
+        )
+        self.manager = tf.train.CheckpointManager(checkpoint, str(self.directory), max_to_keep=1)
+        if self.manager.restore_or_initialize():
+            print(f"Resuming training after epoch {int(self.epochs_done)}.")
+        return int(self.epochs_done)
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        self.epochs_done.assign(epoch + 1)
+        self.manager.save()
+
+
+class _StopAtNonFiniteLoss(tf.keras.callbacks.Callback):
+    """Ends training before a broken model can be kept."""
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        loss = (logs or {})["loss"]
+        if not np.isfinite(loss):
+            raise FloatingPointError(
+                f"The loss became {loss} in epoch {epoch + 1}. Lower training.learning_rate or raise model.temperature."
+            )

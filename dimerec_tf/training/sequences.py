@@ -1,0 +1,82 @@
+"""Training sequences in memory and the windows that a training step reads."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+import numpy as np
+import tensorflow as tf
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True)
+class Sequences:
+    """Many item-row sequences, end to end: sequence i is `rows[splits[i]:splits[i + 1]]`; 4 bytes an event."""
+
+    rows: NDArray[np.int32]
+    splits: NDArray[np.int64]
+
+    @classmethod
+    def from_lists(cls, sequences: Iterable[Iterable[int]]) -> "Sequences":
+        arrays = [np.asarray(list(sequence), np.int32) for sequence in sequences]
+        splits = np.cumsum([0, *(len(array) for array in arrays)], dtype=np.int64)
+        return cls(np.concatenate([np.empty(0, np.int32), *arrays]), splits)
+
+    def __len__(self) -> int:
+        return len(self.splits) - 1
+
+    def __getitem__(self, index: int) -> NDArray[np.int32]:
+        if not 0 <= index < len(self):
+            raise IndexError(f"Sequence {index} of {len(self)}.")
+        return self.rows[self.splits[index] : self.splits[index + 1]]
+
+
+def window_bounds(sequences: Sequences, max_history: int) -> NDArray[np.int64]:
+    """Cuts sequences into windows of at most `max_history + 1` events, so that each event but a sequence's first is
+    the target of exactly one window.
+
+    Windows are counted from the end and overlap by one event: the last event of one is the first one's context in the
+    next.
+
+    Returns:
+        `[windows, 2]`, start and end in `sequences.rows`.
+    """
+    starts, ends = sequences.splits[:-1], sequences.splits[1:]
+    counts = np.maximum(-(-(ends - starts - 1) // max_history), 0)
+    owner = np.repeat(np.arange(len(counts)), counts)
+    nth_from_end = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
+    window_end = ends[owner] - nth_from_end * max_history
+    window_start = np.maximum(window_end - max_history - 1, starts[owner])
+    return np.stack([window_start, window_end], axis=1)
+
+
+def training_batches(
+    sequences: Sequences, max_history: int, batch_size: int, seed: int
+) -> tuple[Callable[[int, int], tf.data.Dataset], int]:
+    """Batches windows in an order that depends on the seed and the epoch alone.
+
+    Returns:
+        A function of the first epoch and the one to stop before, which gives their batches one after the other, int64
+        `[batch, max_history + 1]` rows, left-aligned and padded with zeros; and the number of batches in an epoch.
+
+    Raises:
+        ValueError: no sequence has two events.
+    """
+    bounds = window_bounds(sequences, max_history)
+    if not len(bounds):
+        raise ValueError(f"None of the {len(sequences)} training sequences has two events: there is nothing to learn.")
+    rows, offsets = tf.constant(sequences.rows), tf.range(max_history + 1, dtype=tf.int64)
+
+    def shuffled_bounds(epoch: tf.Tensor) -> tf.data.Dataset:
+        order = tf.random.experimental.stateless_shuffle(tf.constant(bounds), seed=[tf.cast(seed, tf.int64), epoch])
+        return tf.data.Dataset.from_tensor_slices(order).batch(batch_size)
+
+    def gather_windows(batch: tf.Tensor) -> tf.Tensor:
+        positions = batch[:, :1] + offsets[tf.newaxis]
+        inside = positions < batch[:, 1:]
+        return tf.cast(tf.where(inside, tf.gather(rows, tf.where(inside, positions, 0)), 0), tf.int64)
+
+    def epochs(first: int, stop: int) -> tf.data.Dataset:
+        dataset = tf.data.Dataset.range(first, stop).flat_map(shuffled_bounds)
+        return dataset.map(gather_windows, num_parallel_calls=tf.data.AUTOTUNE).prefetch(tf.data.AUTOTUNE)
+
+    return epochs, -(-len(bounds) // batch_size)
