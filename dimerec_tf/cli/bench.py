@@ -1,0 +1,58 @@
+"""`dimerec bench`: accuracy over several seeds beside the floors, without TFX."""
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from dimerec_tf.cli.output import console
+from dimerec_tf.config import Config, load_preset, parse_config
+from dimerec_tf.environment import cache_dir
+
+if TYPE_CHECKING:
+    from dimerec_tf.evaluation.benchmark import SplitResults
+
+
+def bench(
+    preset: Annotated[str, typer.Option(help="Name of a shipped configuration, which is also its public data set.")],
+    seeds: Annotated[int, typer.Option(min=1, help="How many seeds, counted up from the preset's.")] = 3,
+    output: Annotated[Path, typer.Option(help="Where result.json and the table go.")] = Path("build/bench"),
+) -> None:
+    """Trains a preset with several seeds and measures it beside popularity and sequential rules.
+
+    Finished seeds are kept in the output directory: started again after a kill, the benchmark goes on.
+
+    Example: dimerec bench --preset ml-100k --seeds 3
+    """
+    from dimerec_tf.data.public import DATASET_SHA256, fetch
+    from dimerec_tf.evaluation.benchmark import Benchmark, markdown_table, summarise
+
+    config = _with_data(load_preset(preset), fetch(preset, cache_dir()) / "interactions.csv")
+    benchmark = Benchmark(config)
+    output.mkdir(parents=True, exist_ok=True)
+    results: dict[str, list[SplitResults]] = {"popularity": [], "sequential_rules": [], "dimerec": []}
+    for floor in ("popularity", "sequential_rules"):
+        results[floor].append(benchmark.run_floor(floor))
+    for number in range(seeds):
+        seed = config.seed + number
+        kept = output / f"{config.fingerprint()}-seed-{seed}.json"
+        if not kept.exists():
+            console.print(f"Training seed {seed} ({number + 1} of {seeds})")
+            kept.write_text(json.dumps(benchmark.run_model(seed)))
+        results["dimerec"].append(json.loads(kept.read_text()))
+    rows = summarise(results, config, preset, DATASET_SHA256[preset], f"dimerec bench --preset {preset} --seeds {seeds}")
+    _write(rows, output, markdown_table(rows))
+
+
+def _with_data(config: Config, path: Path) -> Config:
+    values = config.model_dump()
+    values["data"]["path"] = str(path)
+    return parse_config(values)
+
+
+def _write(rows: list[dict[str, Any]], output: Path, table: str) -> None:
+    (output / "result.json").write_text(json.dumps(rows, indent=2) + "\n")
+    (output / "result.md").write_text(table)
+    console.print(table, highlight=False)
+    console.print(f"Written to {output / 'result.json'} and {output / 'result.md'}")

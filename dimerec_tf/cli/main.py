@@ -1,0 +1,37 @@
+"""The `dimerec` command."""
+
+import sys
+import warnings
+
+import typer
+from rich.console import Console
+
+from dimerec_tf.cli import bench, data, demo, pipeline, recommend, serve
+from dimerec_tf.environment import silence_native_logs
+from dimerec_tf.errors import DimeRecError
+
+app = typer.Typer(
+    name="dimerec",
+    help="DimeRec for production: train, evaluate, push and serve a next-interest recommender.",
+    epilog="Start with `dimerec demo`: MovieLens-100K from log to recommendations over gRPC in a few minutes.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+)
+app.add_typer(data.app, name="data")
+app.add_typer(pipeline.app, name="pipeline")
+app.command()(demo.demo)
+app.command()(serve.serve)
+app.command()(recommend.recommend)
+app.command()(bench.bench)
+
+
+def run() -> None:
+    """Runs the command line; an error the user can act on is a sentence, not a stack trace."""
+    silence_native_logs()
+    warnings.filterwarnings("ignore", category=FutureWarning)
+    warnings.filterwarnings("ignore", category=DeprecationWarning)
+    try:
+        app()
+    except (DimeRecError, ImportError) as error:
+        Console(stderr=True).print(f"[bold red]error:[/] {error}", highlight=False)
+        sys.exit(1)

@@ -1,0 +1,45 @@
+"""Keeps the libraries' chatter out of the terminal and in a log file; prints the tables people read."""
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+console = Console()
+
+
+@contextmanager
+def library_noise_in(log: Path) -> Iterator[None]:
+    """Sends every Python log record to a file for the time of the block; errors go there too."""
+    log.parent.mkdir(parents=True, exist_ok=True)
+    root = logging.getLogger()
+    former_handlers, former_level = root.handlers[:], root.level
+    handler = logging.FileHandler(log, mode="a", encoding="utf-8")
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    quiet = [logging.getLogger(name) for name in ("absl", "tensorflow", "apache_beam")]
+    former_quiet = [(logger.handlers[:], logger.propagate) for logger in quiet]
+    root.handlers, root.level = [handler], logging.INFO
+    for logger in quiet:
+        logger.handlers, logger.propagate = [], True
+    try:
+        yield
+    finally:
+        root.handlers, root.level = former_handlers, former_level
+        for logger, (handlers, propagate) in zip(quiet, former_quiet, strict=True):
+            logger.handlers, logger.propagate = handlers, propagate
+        handler.close()
+
+
+def metric_table(title: str, metrics: dict[str, dict[str, float]]) -> Table:
+    """A row for each model, floors first, a column for each metric, in percent."""
+    table = Table(title=title)
+    table.add_column("model")
+    columns = list(next(iter(metrics.values())))
+    for column in columns:
+        table.add_column(column, justify="right")
+    for model, values in metrics.items():
+        table.add_row(model, *(f"{100 * values[column]:.2f}" for column in columns))
+    return table

@@ -1,0 +1,100 @@
+"""`dimerec pipeline`: the TFX pipeline from a log to a pushed model."""
+
+import logging
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from dimerec_tf.cli.output import console, library_noise_in, metric_table
+from dimerec_tf.config import Config, load_config
+from dimerec_tf.errors import DimeRecError
+
+if TYPE_CHECKING:
+    from tfx_pipeline.outcome import Outcome
+
+app = typer.Typer(help="Run the TFX pipeline.", no_args_is_help=True)
+
+
+class NotBlessed(DimeRecError):
+    """The Evaluator refused the model, and nothing was pushed."""
+
+
+@app.callback()
+def _group() -> None:
+    """Keeps `run` a subcommand while it is the only one."""
+
+
+@app.command()
+def run(
+    config: Annotated[Path, typer.Option(help="YAML configuration; `data.path` names your log.")],
+    workdir: Annotated[Path, typer.Option(help="Where artifacts, metadata and pushed models go.")] = Path(
+        "build/pipeline"
+    ),
+) -> None:
+    """Log -> sequences -> features -> trained model -> verdict -> pushed version.
+
+    Steps whose inputs, settings and code did not change come from the cache. A model that the Evaluator refuses is not
+    pushed, and the command fails with the reason.
+
+    Example: dimerec pipeline run --config my-shop.yaml --workdir build/my-shop
+    """
+    settings = load_config(config)
+    outcome = run_pipeline(settings, workdir)
+    print_outcome(settings, outcome)
+    require_blessing(outcome)
+
+
+def run_pipeline(config: Config, workdir: Path) -> "Outcome":
+    """Runs it on this machine with the libraries' logs in `<workdir>/pipeline.log`."""
+    console.print(f"Loading TFX; its log goes to [bold]{workdir / 'pipeline.log'}[/].")
+    with library_noise_in(workdir / "pipeline.log"):
+        from tfx_pipeline.local_runner import run_local
+        from tfx_pipeline.outcome import read_outcome
+        from tfx_pipeline.workdir import Workdir
+
+        paths = Workdir(workdir.resolve())
+        with _printing_steps():
+            run_local(config, paths)
+        return read_outcome(paths.metadata)
+
+
+@contextmanager
+def _printing_steps() -> Iterator[None]:
+    """Shows each component as TFX's runner logs that it starts."""
+    printer = _StepPrinter()
+    logging.getLogger("absl").addHandler(printer)
+    try:
+        yield
+    finally:
+        logging.getLogger("absl").removeHandler(printer)
+
+
+class _StepPrinter(logging.Handler):
+    def emit(self, record: logging.LogRecord) -> None:
+        started = re.fullmatch(r"Component (\S+) is running\.", record.getMessage())
+        if started:
+            console.print(f"  {datetime.now():%H:%M:%S} [cyan]{started[1]}[/]")
+
+
+def protocol_line(config: Config) -> str:
+    """Names how the numbers were measured."""
+    seen = "seen items filtered" if config.evaluation.filter_seen else "seen items kept"
+    return f"{config.data.split.kind.replace('_', '-')}, test split, full catalogue, {seen}, in %"
+
+
+def print_outcome(config: Config, outcome: "Outcome") -> None:
+    console.print(metric_table(protocol_line(config), outcome.metrics))
+    if outcome.pushed_version is not None:
+        console.print(f"Blessed and pushed as version [bold]{outcome.pushed_version}[/] to {outcome.pushed_path}")
+
+
+def require_blessing(outcome: "Outcome") -> None:
+    """Raises `NotBlessed`, with each missed threshold, unless the model was blessed."""
+    if not outcome.blessed:
+        reasons = " ".join(outcome.refusals)
+        raise NotBlessed(f"The Evaluator refused the model, and nothing was pushed. {reasons}")

@@ -1,0 +1,187 @@
+"""Streaming read of an event log: CSV text, one event per line, or Parquet, in batches of bounded size."""
+
+import gzip
+import zlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from dimerec_tf.config import DataConfig
+from dimerec_tf.data.csv_lines import BadLine, LineReader
+from dimerec_tf.data.rejects import BAD_TIME, MISSING_ITEM, MISSING_USER, RejectedRow
+from dimerec_tf.data.times import Times, parse_times
+
+TEXT_SUFFIXES = (".csv", ".tsv", ".inter")
+LOG_SUFFIXES = (*TEXT_SUFFIXES, *(f"{suffix}.gz" for suffix in TEXT_SUFFIXES), ".parquet")
+PARQUET_BATCH_ROWS = 1 << 16
+
+Opener = Callable[[str], IO[bytes]]
+
+
+class LogError(ValueError):
+    """A log that cannot be read at all; the message says what was found and what to change."""
+
+
+@dataclass(frozen=True)
+class EventBatch:
+    """Events of one file in file order, `[n]` each, and the rows set aside among them."""
+
+    file: str
+    rows: NDArray[np.int64]
+    users: NDArray[np.object_]
+    items: NDArray[np.object_]
+    times: Times
+    rejected: list[RejectedRow]
+
+
+@dataclass(frozen=True)
+class _Block:
+    """Rows as they stand in the file: user, item and time column, `[n]` each."""
+
+    rows: NDArray[np.int64]
+    columns: list[pa.Array]
+    bad: list[BadLine]
+
+
+def is_log_file(name: str) -> bool:
+    """Whether a directory's file is part of the log: a known suffix, and not hidden by a leading dot or underscore."""
+    base = name.rsplit("/", 1)[-1]
+    return base.endswith(LOG_SUFFIXES) and not base.startswith((".", "_"))
+
+
+def list_log_files(path: str) -> list[str]:
+    """The files of a log in reading order, by name. A file given by its own name may have any suffix.
+
+    Raises:
+        LogError: there is nothing at `path`, or a directory without a log file.
+    """
+    if not path:
+        raise LogError("data.path is empty: set it to a log file or a directory of log files.")
+    place = Path(path)
+    if place.is_file():
+        return [path]
+    if not place.is_dir():
+        raise LogError(f"There is no log at {path}: set data.path to a file or a directory of files.")
+    files = sorted(str(entry) for entry in place.iterdir() if entry.is_file() and is_log_file(entry.name))
+    if not files:
+        raise LogError(f"No log in the directory {path}: data.path needs files ending in {', '.join(LOG_SUFFIXES)}.")
+    return files
+
+
+def read_log(data: DataConfig) -> Iterator[EventBatch]:
+    """Reads all files of a log, one after the other.
+
+    Raises:
+        LogError: a file or a column is missing, or a file cannot be read.
+    """
+    for file in list_log_files(data.path):
+        yield from read_file(file, data)
+
+
+def read_file(file: str, data: DataConfig, open_binary: Opener = lambda name: Path(name).open("rb")) -> Iterator[EventBatch]:
+    """Reads one file.
+
+    In text every event is one line; fields may be quoted unless the delimiter is a tab. Ids keep their exact text;
+    integer columns of Parquet become their decimal text. Blank lines are skipped.
+
+    Args:
+        file: its name; `.parquet` is read as Parquet, anything else as text, and `.gz` is unpacked.
+        data: the columns' names and the delimiter.
+        open_binary: opens a file by name, for file systems other than the local one.
+
+    Raises:
+        LogError: the file cannot be read, or a column is missing or of a type that cannot serve.
+    """
+    names = [data.user_column, data.item_column, data.time_column]
+    blocks = _parquet_blocks if file.endswith(".parquet") else _text_blocks
+    try:
+        with open_binary(file) as stream:
+            for block in blocks(file, stream, data):
+                yield _to_batch(file, block, names)
+    except LogError:
+        raise
+    except (OSError, EOFError, zlib.error, ValueError, pa.ArrowException) as error:
+        raise LogError(f"The log file {file} cannot be read: {error}.") from error
+
+
+def _text_blocks(file: str, stream: IO[bytes], data: DataConfig) -> Iterator[_Block]:
+    text = gzip.open(stream) if file.endswith(".gz") else stream
+    reader = LineReader(text, data.delimiter)
+    for block in reader.read(_find_columns(file, reader.names, data)):
+        yield _Block(block.numbers, block.columns, block.bad)
+
+
+def _parquet_blocks(file: str, stream: IO[bytes], data: DataConfig) -> Iterator[_Block]:
+    parquet = pq.ParquetFile(stream)
+    names = parquet.schema_arrow.names
+    wanted = [names[i] for i in _find_columns(file, names, data)]
+    first_row = 1
+    for batch in parquet.iter_batches(PARQUET_BATCH_ROWS, columns=wanted, use_threads=False):
+        columns = [_plain(batch.column(batch.schema.names.index(name))) for name in wanted]
+        ids = [_as_text(column, name) for column, name in zip(columns[:2], wanted[:2], strict=True)]
+        yield _Block(np.arange(first_row, first_row + batch.num_rows), [*ids, columns[2]], [])
+        first_row += batch.num_rows
+
+
+def _find_columns(file: str, names: list[str], data: DataConfig) -> list[int]:
+    """Positions of the user, item and time column; `user_id:token`, as RecBole writes headers, counts as `user_id`."""
+    bare = [name.split(":", 1)[0] for name in names]
+    positions = []
+    for key in ("user_column", "item_column", "time_column"):
+        name = getattr(data, key)
+        if name not in names and name not in bare:
+            raise LogError(
+                f"{file} has no column {name!r}, only {', '.join(map(repr, names))}: "
+                f"change data.{key}, or data.delimiter ({data.delimiter!r}) if these are not columns."
+            )
+        positions.append(names.index(name) if name in names else bare.index(name))
+    return positions
+
+
+def _plain(column: pa.Array) -> pa.Array:
+    return column.dictionary_decode() if pa.types.is_dictionary(column.type) else column
+
+
+def _as_text(column: pa.Array, name: str) -> pa.Array:
+    kind = column.type
+    textual = (pa.types.is_string, pa.types.is_large_string, pa.types.is_binary, pa.types.is_integer)
+    if not any(matches(kind) for matches in textual):
+        raise ValueError(f"column {name!r} has type {kind}, ids must be text or whole numbers")
+    return column.cast(pa.string())
+
+
+def _to_batch(file: str, block: _Block, names: list[str]) -> EventBatch:
+    user, item, time = block.columns
+    times, timely = parse_times(time)
+    problems = ((_is_missing(user), MISSING_USER), (_is_missing(item), MISSING_ITEM), (~timely, BAD_TIME))
+    keep = ~np.logical_or.reduce([wrong for wrong, _ in problems])
+    rejected = [RejectedRow(file, bad.number, bad.reason, {"line": bad.text}) for bad in block.bad]
+    for i in np.flatnonzero(~keep).tolist():
+        reason = next(reason for wrong, reason in problems if wrong[i])
+        rejected.append(RejectedRow(file, int(block.rows[i]), reason, _raw_values(block, i, names)))
+    kept = pa.array(keep)
+    return EventBatch(
+        file, block.rows[keep], _objects(user.filter(kept)), _objects(item.filter(kept)), times[keep], rejected
+    )
+
+
+def _is_missing(ids: pa.Array) -> NDArray[np.bool_]:
+    return pc.equal(pc.utf8_trim_whitespace(pc.fill_null(ids, "")), "").to_numpy(zero_copy_only=False)
+
+
+def _raw_values(block: _Block, i: int, names: list[str]) -> dict[str, str | None]:
+    values = (column[i].as_py() for column in block.columns)
+    return {name: None if value is None else str(value) for name, value in zip(names, values, strict=True)}
+
+
+def _objects(ids: pa.Array) -> NDArray[np.object_]:
+    """Python strings `[n]`, one object for all events of the same id."""
+    encoded = ids.dictionary_encode()
+    return encoded.dictionary.to_numpy(zero_copy_only=False)[encoded.indices.to_numpy(zero_copy_only=False)]

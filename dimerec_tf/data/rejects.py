@@ -1,0 +1,107 @@
+"""Rows set aside: why, where they came from, and how many of them a run may bear."""
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import IO
+
+MISSING_USER = "missing user id"
+MISSING_ITEM = "missing item id"
+BAD_TIME = "unparsable time"
+WRONG_FIELDS = "wrong number of fields"
+NOT_UTF8 = "not UTF-8 text"
+DUPLICATE = "exact duplicate"
+
+REJECTED_FILE = "rejected.jsonl"
+SUMMARY_FILE = "summary.json"
+
+
+class TooManyBadRows(ValueError):
+    """More of the log was set aside than `data.max_bad_fraction` allows."""
+
+
+@dataclass(frozen=True)
+class RejectedRow:
+    """A row that is no event. `row` counts a text file's lines (its header is 1), or a Parquet file's rows from 1."""
+
+    file: str
+    row: int
+    reason: str
+    values: Mapping[str, str | None]
+
+    def to_json(self) -> str:
+        return json.dumps(asdict(self), ensure_ascii=False)
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What became of a log: events kept, and rows set aside by reason."""
+
+    kept: int
+    rejected: Mapping[str, int]
+
+    @property
+    def num_rejected(self) -> int:
+        return sum(self.rejected.values())
+
+    def to_json(self) -> str:
+        values = {"rows_read": self.kept + self.num_rejected, "kept": self.kept, "rejected": dict(self.rejected)}
+        return json.dumps(values, indent=2, sort_keys=True) + "\n"
+
+    @classmethod
+    def from_json(cls, text: str) -> "Summary":
+        values = json.loads(text)
+        return cls(values["kept"], values["rejected"])
+
+    def check(self, max_bad_fraction: float, where: str | Path | None) -> None:
+        """Refuses a log with too many bad rows; `where` is the directory with the rows set aside, if there is one.
+
+        Raises:
+            TooManyBadRows: more than `max_bad_fraction` of all rows were set aside.
+        """
+        total = self.kept + self.num_rejected
+        if self.num_rejected <= max_bad_fraction * total:
+            return
+        reasons = ", ".join(f"{count:,} {reason}" for reason, count in sorted(self.rejected.items()))
+        place = f"; see {where}/{REJECTED_FILE}" if where else ""
+        raise TooManyBadRows(
+            f"{self.num_rejected:,} of {total:,} rows ({self.num_rejected / total:.2%}) were set aside ({reasons}), "
+            f"more than data.max_bad_fraction, {max_bad_fraction:.2%}, allows{place}."
+        )
+
+
+class RejectedRows:
+    """Counts rows set aside and, given a directory, writes them there as JSON lines; a context manager."""
+
+    def __init__(self, directory: str | Path | None = None) -> None:
+        self.counts: Counter[str] = Counter()
+        self.directory = None if directory is None else Path(directory)
+        self._stream: IO[str] | None = None
+
+    def __enter__(self) -> "RejectedRows":
+        if self.directory:
+            self.directory.mkdir(parents=True, exist_ok=True)
+            self._stream = (self.directory / REJECTED_FILE).open("w", encoding="utf-8")
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._stream:
+            self._stream.close()
+
+    def add(self, rows: Iterable[RejectedRow]) -> None:
+        for row in rows:
+            self.counts[row.reason] += 1
+            if self._stream:
+                self._stream.write(row.to_json() + "\n")
+
+    def summarise(self, kept: int) -> Summary:
+        """The summary, also written beside the rows."""
+        summary = Summary(kept, dict(self.counts))
+        if self.directory:
+            (self.directory / SUMMARY_FILE).write_text(summary.to_json(), encoding="utf-8")
+        return summary

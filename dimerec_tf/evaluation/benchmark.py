@@ -1,0 +1,112 @@
+"""Measures a configuration over seeds on one split, floors through the same evaluator."""
+
+import time
+from typing import Any
+
+import numpy as np
+
+from dimerec_tf.baselines.popularity import Popularity
+from dimerec_tf.baselines.sequential_rules import SequentialRules
+from dimerec_tf.config import Config
+from dimerec_tf.data.splits import UserExample, load_splits
+from dimerec_tf.data.vocabulary import Encoder
+from dimerec_tf.evaluation.evaluator import target_ranks
+from dimerec_tf.metrics.ranking import summarise as metrics_of
+from dimerec_tf.retrieval.exact import ExactRetriever, ModelScorer, Scorer
+from dimerec_tf.training.fit import fit
+from dimerec_tf.training.sequences import Sequences
+
+SplitResults = dict[str, Any]
+SPLITS = ("eval", "test")
+
+
+class Benchmark:
+    """A log, split and encoded once."""
+
+    def __init__(self, config: Config) -> None:
+        self.config = config
+        splits = load_splits(config.data)
+        self.encoder = Encoder.from_training(splits.train, config.data.min_item_count)
+        self.sequences = Sequences.from_lists(
+            self.encoder.encode([*example.history, example.target]) for example in splits.train
+        )
+        self.held_out: dict[str, list[UserExample]] = {"eval": splits.eval, "test": splits.test}
+
+    def run_floor(self, name: str) -> SplitResults:
+        """Measures `popularity` or `sequential_rules`."""
+        started = time.monotonic()
+        if name == "popularity":
+            scorer: Scorer = Popularity.fit(self.sequences, self.encoder.num_items)
+        else:
+            scorer = SequentialRules.fit(self.sequences, self.encoder.num_items, self.config.evaluation.rules_window)
+        return self._measure(scorer, self.config.seed, time.monotonic() - started)
+
+    def run_model(self, seed: int) -> SplitResults:
+        """Trains DimeRec with a seed and measures it."""
+        started = time.monotonic()
+        model = fit(self.config.model_copy(update={"seed": seed}), self.sequences, self.encoder.num_items)
+        return self._measure(ModelScorer(model), seed, time.monotonic() - started)
+
+    def _measure(self, scorer: Scorer, seed: int, seconds: float) -> SplitResults:
+        evaluation = self.config.evaluation
+        result: SplitResults = {"seed": seed, "train_seconds": round(seconds, 1)}
+        for split in SPLITS:
+            examples = self.held_out[split]
+            ranks = target_ranks(
+                ExactRetriever(scorer),
+                [self.encoder.encode(example.history) for example in examples],
+                [self.encoder.row(example.target) for example in examples],
+                evaluation.filter_seen,
+                max(evaluation.top_k),
+            )
+            result[split] = metrics_of(ranks, evaluation.top_k)
+        return result
+
+
+def summarise(
+    results: dict[str, list[SplitResults]], config: Config, preset: str, data_sha256: str, command: str
+) -> list[dict[str, Any]]:
+    """One row for each model: test metrics as mean and standard deviation over seeds, in percent."""
+    return [
+        {
+            "dataset": preset,
+            "model": model,
+            "preset": preset,
+            "protocol": config.data.split.kind,
+            "seen": "filtered" if config.evaluation.filter_seen else "unfiltered",
+            "seeds": [run["seed"] for run in runs],
+            "metrics": {name: _spread([run["test"][name] for run in runs]) for name in runs[0]["test"]},
+            "validation": {name: _spread([run["eval"][name] for run in runs]) for name in runs[0]["eval"]},
+            "train_seconds": float(np.mean([run["train_seconds"] for run in runs])),
+            "config_hash": config.fingerprint(),
+            "data_sha256": data_sha256,
+            "command": command,
+        }
+        for model, runs in results.items()
+    ]
+
+
+def markdown_table(rows: list[dict[str, Any]]) -> str:
+    """The rows as a Markdown table with its protocol line."""
+    first = rows[0]
+    names = list(first["metrics"])
+    lines = [
+        f"{first['dataset']}, {first['protocol'].replace('_', '-')}, test, full catalogue, seen {first['seen']}, in %, "
+        f"mean ± standard deviation over {max(len(row['seeds']) for row in rows)} seeds",
+        "",
+        "| model | " + " | ".join(names) + " | training s |",
+        "|---|" + "---|" * (len(names) + 1),
+    ]
+    for row in rows:
+        cells = [
+            f"{row['metrics'][name]['mean']:.2f}" + (f" ± {row['metrics'][name]['sd']:.2f}" if len(row["seeds"]) > 1 else "")
+            for name in names
+        ]
+        lines.append(f"| {row['model']} | " + " | ".join(cells) + f" | {row['train_seconds']:.0f} |")
+    return "\n".join(lines) + "\n"
+
+
+def _spread(values: list[float]) -> dict[str, float]:
+    percent = 100 * np.asarray(values)
+    deviation = float(np.std(percent, ddof=1)) if len(percent) > 1 else 0.0
+    return {"mean": round(float(percent.mean()), 3), "sd": round(deviation, 3)}

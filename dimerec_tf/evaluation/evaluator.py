@@ -1,0 +1,38 @@
+"""Full-catalogue evaluation outside the pipeline, through the search that serving uses."""
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+import tensorflow as tf
+from numpy.typing import NDArray
+
+from dimerec_tf.retrieval.exact import Retriever
+
+BATCH = 256
+
+
+def target_ranks(
+    retriever: Retriever, histories: Sequence[Sequence[int]], targets: Sequence[int], filter_seen: bool, depth: int
+) -> NDArray[np.float64]:
+    """The rank (from 1) of each target among the best `depth` items, infinite past them and for unknown targets.
+
+    Args:
+        retriever: searches rows.
+        histories: item rows, oldest first.
+        targets: one item row each, 0 for an item that is not in the catalogue.
+        filter_seen: whether the items of the history are left out.
+        depth: how many items are retrieved.
+    """
+    search = tf.function(retriever.search, reduce_retracing=True)
+    retrieved = []
+    for batch in _batches(histories):
+        blocked = batch if filter_seen else tf.zeros([batch.shape[0], 0], tf.int64)
+        retrieved.append(search(batch, blocked, tf.constant(depth))[1].numpy())
+    hits = np.concatenate(retrieved) == np.asarray(targets)[:, np.newaxis]
+    hits &= np.asarray(targets)[:, np.newaxis] > 0
+    return np.where(hits.any(axis=1), hits.argmax(axis=1) + 1.0, np.inf)
+
+
+def _batches(histories: Sequence[Sequence[int]]) -> Iterator[tf.Tensor]:
+    for start in range(0, len(histories), BATCH):
+        yield tf.ragged.constant(histories[start : start + BATCH], ragged_rank=1, dtype=tf.int64).to_tensor()

@@ -1,0 +1,36 @@
+"""Runs the pipeline on this machine, with ML Metadata in a sqlite file."""
+
+from pathlib import Path
+
+from tfx.orchestration.local.local_dag_runner import LocalDagRunner
+
+from dimerec_tf.config import Config
+from tfx_pipeline.code_version import code_version
+from tfx_pipeline.pipeline import build_pipeline
+from tfx_pipeline.workdir import Workdir
+
+# One process in memory: with two workers every one of them imports TensorFlow first, several times slower here.
+BEAM_ARGS = ["--direct_running_mode=in_memory", "--direct_num_workers=1"]
+
+
+def run_local(config: Config, workdir: Workdir) -> None:
+    """Runs every step whose inputs, settings or code changed; the others come from the cache.
+
+    Raises:
+        TooManyBadRows, LogError: the log cannot be used.
+    """
+    workdir.root.mkdir(parents=True, exist_ok=True)
+    version = code_version()
+    pipeline = build_pipeline(
+        name=config.name,
+        root=str(workdir.artifacts),
+        metadata_path=str(workdir.metadata),
+        config=config,
+        schema_dir=str(Path(__file__).parent / "schema"),
+        rejected_dir=str(workdir.rejected),
+        checkpoint_dir=str(workdir.checkpoints / f"{config.fingerprint()}-{version}"),
+        serving_dir=str(workdir.serving(config.name)),
+        code_version=version,
+        beam_args=BEAM_ARGS,
+    )
+    LocalDagRunner().run(pipeline)

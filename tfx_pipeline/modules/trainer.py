@@ -1,0 +1,36 @@
+"""Trainer: fits DimeRec on the transformed sequences and writes its exports."""
+
+import shutil
+from pathlib import Path
+
+from tfx.components.trainer.fn_args_utils import FnArgs
+
+from dimerec_tf.config import Config
+from dimerec_tf.export.save import save_exact, save_scann
+from dimerec_tf.retrieval.exact import ModelScorer
+from dimerec_tf.training.fit import fit
+from tfx_pipeline.modules.transformed import num_items, training_sequences, vocabulary_file
+
+SCANN_FOLDER = "Format-Serving-ScaNN"
+
+
+def run_fn(fn_args: FnArgs) -> None:
+    """Entry point of TFX's Trainer.
+
+    `custom_config` holds `config` (the JSON of a `Config`) and `checkpoints` (a directory that outlives a killed run;
+    its name says which data, configuration and code it belongs to).
+    """
+    config = Config.model_validate_json(fn_args.custom_config["config"])
+    checkpoint_dir = Path(fn_args.custom_config["checkpoints"]) / _data_name(fn_args)
+    model = fit(config, training_sequences(fn_args), num_items(fn_args), checkpoint_dir)
+    scorer = ModelScorer(model)
+    exact_path = Path(fn_args.serving_model_dir)
+    save_exact(scorer, vocabulary_file(fn_args), config, exact_path)
+    if config.export.scann:
+        save_scann(scorer, vocabulary_file(fn_args), config, exact_path.with_name(SCANN_FOLDER))
+    shutil.rmtree(checkpoint_dir)
+
+
+def _data_name(fn_args: FnArgs) -> str:
+    """Names the training data by Transform's output directory, which ends in its execution's number."""
+    return Path(fn_args.transform_output).name

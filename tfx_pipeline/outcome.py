@@ -1,0 +1,119 @@
+"""What a pipeline run came to, read back from ML Metadata and the Evaluators' outputs."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import tensorflow_model_analysis as tfma
+from ml_metadata import MetadataStore
+from ml_metadata.proto import metadata_store_pb2 as mlmd
+from tfx.orchestration.metadata import sqlite_metadata_connection_config
+
+from tfx_pipeline.pipeline import FLOORS, MODEL
+
+Metrics = dict[str, float]
+
+
+@dataclass(frozen=True)
+class Step:
+    """One component of the run: seconds it took, 0 where it came from the cache."""
+
+    name: str
+    state: str
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """A finished run.
+
+    `metrics` and `slices` are keyed by model (floors first), then metric; a slice is named `feature=value`.
+    """
+
+    steps: list[Step]
+    metrics: dict[str, Metrics]
+    slices: dict[str, dict[str, Metrics]]
+    blessed: bool
+    refusals: list[str]
+    pushed_version: int | None
+    pushed_path: str | None
+    examples_uri: str
+
+
+def read_outcome(metadata_path: Path) -> Outcome:
+    """Reads the newest run of a metadata file.
+
+    Raises:
+        LookupError: the file has no finished run.
+    """
+    store = MetadataStore(sqlite_metadata_connection_config(str(metadata_path)))
+    runs = store.get_contexts_by_type("pipeline_run")
+    if not runs:
+        raise LookupError(f"{metadata_path} has no pipeline run.")
+    newest = max(runs, key=lambda run: run.create_time_since_epoch)
+    executions = {_component(store, execution): execution for execution in store.get_executions_by_context(newest.id)}
+    outputs = {name: _outputs(store, execution) for name, execution in executions.items()}
+    evaluations = {
+        name: tfma.load_eval_result(outputs[f"Evaluator.{name}"]["evaluation"].uri) for name in (*FLOORS, MODEL)
+    }
+    blessing = outputs[f"Evaluator.{MODEL}"]["blessing"]
+    pushed = outputs["Pusher"]["pushed_model"].custom_properties
+    is_pushed = pushed["pushed"].int_value == 1
+    return Outcome(
+        steps=[_step(name, execution) for name, execution in executions.items()],
+        metrics={name: _metrics(result.get_metrics_for_slice(())) for name, result in evaluations.items()},
+        slices={name: _slices(result) for name, result in evaluations.items()},
+        blessed=blessing.custom_properties["blessed"].int_value == 1,
+        refusals=_refusals(outputs[f"Evaluator.{MODEL}"]["evaluation"].uri),
+        pushed_version=int(pushed["pushed_version"].string_value) if is_pushed else None,
+        pushed_path=pushed["pushed_destination"].string_value if is_pushed else None,
+        examples_uri=outputs["SequenceExampleGen"]["examples"].uri,
+    )
+
+
+def _component(store: MetadataStore, execution: mlmd.Execution) -> str:
+    nodes = [context for context in store.get_contexts_by_execution(execution.id) if context.type == "node"]
+    return nodes[0].name.split(".", 1)[1]
+
+
+def _outputs(store: MetadataStore, execution: mlmd.Execution) -> dict[str, mlmd.Artifact]:
+    events = store.get_events_by_execution_ids([execution.id])
+    produced = {
+        event.path.steps[0].key: event.artifact_id
+        for event in events
+        if event.type in (mlmd.Event.OUTPUT, mlmd.Event.INTERNAL_OUTPUT)
+    }
+    return {key: store.get_artifacts_by_id([artifact])[0] for key, artifact in produced.items()}
+
+
+def _step(name: str, execution: mlmd.Execution) -> Step:
+    cached = execution.last_known_state == mlmd.Execution.CACHED
+    milliseconds = execution.last_update_time_since_epoch - execution.create_time_since_epoch
+    state = mlmd.Execution.State.Name(execution.last_known_state).lower()
+    return Step(name, state, 0.0 if cached else milliseconds / 1000)
+
+
+def _metrics(raw: dict[str, Any] | None) -> Metrics:
+    return {name: value["doubleValue"] for name, value in (raw or {}).items() if "doubleValue" in value}
+
+
+def _slices(result: tfma.EvalResult) -> dict[str, Metrics]:
+    named = {}
+    for key in result.get_slice_names():
+        if key:
+            (feature, value), *_ = key
+            named[f"{feature}={value}"] = _metrics(result.get_metrics_for_slice(key))
+    return named
+
+
+def _refusals(evaluation_uri: str) -> list[str]:
+    """One sentence for every threshold that was missed."""
+    result = tfma.load_validation_result(evaluation_uri)
+    sentences = []
+    for slice_result in result.metric_validations_per_slice:
+        for failure in slice_result.failures:
+            kind = "change against the last blessed model" if failure.metric_key.is_diff else "value"
+            sentences.append(f"{failure.metric_key.name}: its {kind} missed the threshold. {failure.message}".strip())
+    if result.missing_slices:
+        sentences.append("The test split has no examples to judge the model by.")
+    return sentences

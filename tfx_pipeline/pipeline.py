@@ -1,0 +1,118 @@
+"""The pipeline, every argument explicit: log -> sequences -> features -> model -> verdict -> pushed version."""
+
+import tensorflow_model_analysis as tfma
+from tfx import components
+from tfx.dsl.components.base.base_component import BaseComponent
+from tfx.dsl.components.base.executor_spec import BeamExecutorSpec, ExecutorClassSpec
+from tfx.dsl.components.common.resolver import Resolver
+from tfx.dsl.input_resolution.strategies.latest_blessed_model_strategy import LatestBlessedModelStrategy
+from tfx.orchestration.metadata import sqlite_metadata_connection_config
+from tfx.orchestration.pipeline import Pipeline
+from tfx.proto import pusher_pb2, trainer_pb2, transform_pb2
+from tfx.types import Channel
+from tfx.types.standard_artifacts import Model, ModelBlessing
+
+from dimerec_tf.config import Config
+from tfx_pipeline.components.atomic_pusher.executor import Executor as AtomicPusher
+from tfx_pipeline.components.sequence_example_gen.component import SequenceExampleGen
+from tfx_pipeline.evaluation import TEST_SPLIT, evaluation_config
+
+FLOORS = ("popularity", "sequential_rules")
+MODEL = "dimerec"
+
+
+def build_pipeline(
+    *,
+    name: str,
+    root: str,
+    metadata_path: str,
+    config: Config,
+    schema_dir: str,
+    rejected_dir: str,
+    checkpoint_dir: str,
+    serving_dir: str,
+    code_version: str,
+    beam_args: list[str],
+) -> Pipeline:
+    """Wires the components.
+
+    Args:
+        name: of the pipeline, in ML Metadata.
+        root: where artifacts are written.
+        metadata_path: the ML Metadata sqlite file.
+        config: what to do.
+        schema_dir: holds the reviewed schema of ExampleGen's output.
+        rejected_dir: where bad rows of the log are set aside.
+        checkpoint_dir: where an interrupted training finds its state again.
+        serving_dir: blessed models go to `<serving_dir>/<version>`.
+        code_version: changes with the code, so that cached steps do not outlive an edit.
+        beam_args: passed to every Beam step.
+    """
+    examples = SequenceExampleGen(data=config.data, rejected_dir=rejected_dir, code_version=code_version)
+    statistics = components.StatisticsGen(examples=examples.outputs["examples"])
+    schema = components.ImportSchemaGen(schema_file=f"{schema_dir}/schema.pbtxt")
+    validator = components.ExampleValidator(
+        statistics=statistics.outputs["statistics"], schema=schema.outputs["schema"]
+    )
+    transform = components.Transform(
+        examples=examples.outputs["examples"],
+        schema=schema.outputs["schema"],
+        preprocessing_fn="tfx_pipeline.modules.preprocessing.preprocessing_fn",
+        splits_config=transform_pb2.SplitsConfig(analyze=["train"], transform=["train"]),
+        custom_config={"min_item_count": config.data.min_item_count, "code": code_version},
+        disable_statistics=True,
+    )
+
+    def train(run_fn: str, custom_config: dict[str, str]) -> BaseComponent:
+        return components.Trainer(
+            run_fn=run_fn,
+            examples=transform.outputs["transformed_examples"],
+            transform_graph=transform.outputs["transform_graph"],
+            schema=schema.outputs["schema"],
+            train_args=trainer_pb2.TrainArgs(splits=["train"]),
+            eval_args=trainer_pb2.EvalArgs(splits=["train"]),
+            custom_config={"config": config.to_json(), "code": code_version, **custom_config},
+        )
+
+    def evaluate(trainer: BaseComponent, eval_config: tfma.EvalConfig, baseline: Channel | None) -> BaseComponent:
+        return components.Evaluator(
+            examples=examples.outputs["examples"],
+            example_splits=[TEST_SPLIT],
+            model=trainer.outputs["model"],
+            baseline_model=baseline,
+            eval_config=eval_config,
+            schema=schema.outputs["schema"],
+        )
+
+    steps: list[BaseComponent] = [examples, statistics, schema, validator, transform]
+    for floor in FLOORS:
+        floor_trainer = train("tfx_pipeline.modules.floors.run_fn", {"floor": floor}).with_id(f"Trainer.{floor}")
+        floor_evaluator = evaluate(floor_trainer, evaluation_config(config.evaluation, judge=False), None)
+        steps += [floor_trainer, floor_evaluator.with_id(f"Evaluator.{floor}")]
+
+    last_blessed = Resolver(
+        strategy_class=LatestBlessedModelStrategy,
+        model=Channel(type=Model),
+        model_blessing=Channel(type=ModelBlessing),
+    ).with_id("LastBlessedModel")
+    trainer = train("tfx_pipeline.modules.trainer.run_fn", {"checkpoints": checkpoint_dir}).with_id(f"Trainer.{MODEL}")
+    evaluator = evaluate(
+        trainer, evaluation_config(config.evaluation, judge=True), last_blessed.outputs["model"]
+    ).with_id(f"Evaluator.{MODEL}")
+    pusher = components.Pusher(
+        model=trainer.outputs["model"],
+        model_blessing=evaluator.outputs["blessing"],
+        push_destination=pusher_pb2.PushDestination(
+            filesystem=pusher_pb2.PushDestination.Filesystem(base_directory=serving_dir)
+        ),
+        custom_executor_spec=ExecutorClassSpec(AtomicPusher),
+    )
+    steps += [trainer, last_blessed, evaluator, pusher]
+    return Pipeline(
+        pipeline_name=name,
+        pipeline_root=root,
+        components=steps,
+        enable_cache=True,
+        metadata_connection_config=sqlite_metadata_connection_config(metadata_path),
+        beam_pipeline_args=beam_args,
+    )
