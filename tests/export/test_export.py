@@ -1,0 +1,179 @@
+"""Exports as TF Serving loads them: a session, the tag `serve`, tensors by name."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from tensorflow.core.protobuf.saved_model_pb2 import SavedModel
+
+from dimerec_tf.config import Config, parse_config
+from dimerec_tf.evaluation.evaluator import target_ranks
+from dimerec_tf.export.save import RECORD, save_exact, save_scann
+from dimerec_tf.models.dimerec import DimeRec
+from dimerec_tf.retrieval.exact import ExactRetriever, ModelScorer
+
+NUM_ITEMS = 300
+IDS = [f"item-{row}" for row in range(1, NUM_ITEMS + 1)]
+RNG = np.random.default_rng(8)
+
+
+@pytest.fixture(scope="module")
+def config() -> Config:
+    return parse_config(
+        {
+            "model": {"dim": 8, "max_history": 6, "diffusion": {"num_steps": 4}},
+            "evaluation": {"filter_seen": True},
+            "export": {"max_k": 60},
+        }
+    )
+
+
+@pytest.fixture(scope="module")
+def scorer(config: Config) -> ModelScorer:
+    return ModelScorer(DimeRec(config.model, NUM_ITEMS, seed=1))
+
+
+@pytest.fixture(scope="module")
+def exports(config: Config, scorer: ModelScorer, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    root = tmp_path_factory.mktemp("exports")
+    vocabulary = root / "items.txt"
+    vocabulary.write_text("".join(f"{item}\n" for item in IDS))
+    paths = {"exact": root / "exact", "scann": root / "scann"}
+    save_exact(scorer, vocabulary, config, paths["exact"])
+    save_scann(scorer, vocabulary, config, paths["scann"])
+    vocabulary.unlink()
+    return paths
+
+
+class Served:
+    """A SavedModel in a TF1 session."""
+
+    def __init__(self, path: Path) -> None:
+        self.session = tf.compat.v1.Session(graph=tf.Graph())
+        with self.session.graph.as_default():
+            self.meta_graph = tf.compat.v1.saved_model.load(self.session, ["serve"], str(path))
+
+    def run(self, signature: str = "serving_default", **inputs: object) -> dict[str, np.ndarray]:
+        definition = self.meta_graph.signature_def[signature]
+        feed = {definition.inputs[name].name: value for name, value in inputs.items()}
+        return self.session.run({name: info.name for name, info in definition.outputs.items()}, feed)
+
+
+@pytest.fixture(params=["exact", "scann"])
+def served(request: pytest.FixtureRequest, exports: dict[str, Path]) -> Iterator[Served]:
+    model = Served(exports[request.param])
+    yield model
+    model.session.close()
+
+
+def test_only_the_history_is_required_and_k_defaults(served: Served) -> None:
+    answer = served.run(history_item_ids=[["item-3", "item-5"]])
+    assert answer["item_ids"].shape == answer["scores"].shape == (1, 10)
+    assert answer["cold_start"].tolist() == [False]
+    assert set(answer["item_ids"][0]) <= {item.encode() for item in IDS}
+    assert (np.diff(answer["scores"][0]) <= 0).all()
+
+
+def test_each_row_gets_its_own_k(served: Served) -> None:
+    answer = served.run(history_item_ids=[["item-3"], ["item-4"]], k=[2, 5])
+    assert (answer["item_ids"] != b"").sum(axis=1).tolist() == [2, 5]
+    assert answer["scores"][0, 2:].tolist() == [0, 0, 0]
+
+
+def test_seen_and_excluded_items_never_come_back(served: Served) -> None:
+    plain = served.run(history_item_ids=[["item-3", "item-9"]], k=[30])["item_ids"][0].tolist()
+    excluded = plain[:4]
+    answer = served.run(
+        history_item_ids=[["item-3", "item-9"]], k=[30], exclude_item_ids=[excluded], filter_seen=[True]
+    )["item_ids"][0].tolist()
+    assert not {*excluded, b"item-3", b"item-9", b""} & set(answer)
+    kept = [item for item in plain if item not in {*excluded, b"item-3", b"item-9"}]
+    assert answer[: len(kept)] == kept
+
+
+def test_exclusions_never_shorten_an_answer_while_the_catalogue_has_items(served: Served) -> None:
+    answer = served.run(history_item_ids=[["item-1"]], k=[60], exclude_item_ids=[IDS[:240]])
+    assert sorted(answer["item_ids"][0].tolist()) == sorted(item.encode() for item in IDS[240:])
+
+
+def test_padding_unknown_ids_and_long_histories(served: Served) -> None:
+    plain = served.run(history_item_ids=[["item-3", "item-9"]])
+    for history in (["", "item-3", "item-9", ""], ["item-3", "who?", "item-9"]):
+        np.testing.assert_array_equal(served.run(history_item_ids=[history])["item_ids"], plain["item_ids"])
+    long = [str(RNG.choice(IDS)) for _ in range(500)]
+    recent = served.run(history_item_ids=[long[-6:]])
+    np.testing.assert_array_equal(served.run(history_item_ids=[long])["item_ids"], recent["item_ids"])
+
+
+@pytest.mark.parametrize("history", [[], [""], ["who?"]])
+def test_a_history_without_a_known_item_gets_popular_items_and_a_flag(served: Served, history: list[str]) -> None:
+    answer = served.run(history_item_ids=np.array([history], dtype=object).reshape(1, -1), k=[3])
+    assert answer["item_ids"].tolist() == [[b"item-1", b"item-2", b"item-3"]]
+    assert answer["cold_start"].tolist() == [True]
+
+
+@pytest.mark.parametrize("k", [0, -1, 61])
+def test_k_out_of_bounds_is_an_argument_error_with_the_limit(served: Served, k: int) -> None:
+    with pytest.raises(tf.errors.InvalidArgumentError, match="k must lie between 1 and 60"):
+        served.run(history_item_ids=[["item-3"]], k=[k])
+
+
+def test_a_row_is_answered_alike_alone_and_in_a_batch(served: Served) -> None:
+    histories = [[str(item) for item in RNG.choice(IDS, 5)] for _ in range(8)]
+    together = served.run(history_item_ids=histories, k=[20])["item_ids"]
+    for index, history in enumerate(histories):
+        assert served.run(history_item_ids=[history], k=[20])["item_ids"][0].tolist() == together[index].tolist()
+
+
+def _example(history: list[str], target: str) -> bytes:
+    example = tf.train.Example()
+    example.features.feature["history_item_ids"].bytes_list.value.extend(item.encode() for item in history)
+    example.features.feature["target_item_id"].bytes_list.value.append(target.encode())
+    return example.SerializeToString()
+
+
+def test_served_ids_are_the_evaluated_ids(served: Served, scorer: ModelScorer) -> None:
+    """The Evaluator's signature, a client's request and the library's evaluator give one and the same ranking."""
+    histories = [[str(item) for item in RNG.choice(IDS, RNG.integers(0, 12))] for _ in range(30)]
+    evaluated = served.run("evaluate", examples=[_example(history, "item-1") for history in histories])["topk_item_id"]
+    width = max(map(len, histories))
+    padded = [history + [""] * (width - len(history)) for history in histories]
+    requested = served.run(history_item_ids=padded, k=[50], filter_seen=[True])["item_ids"]
+    np.testing.assert_array_equal(requested, evaluated)
+    ranks = target_ranks(
+        ExactRetriever(scorer),
+        [[IDS.index(item) + 1 for item in history] for history in histories],
+        [IDS.index(row[4].decode()) + 1 for row in evaluated],
+        filter_seen=True,
+        depth=50,
+    )
+    assert ranks.tolist() == [5.0] * len(histories)
+
+
+def test_the_exact_export_has_core_ops_only(exports: dict[str, Path]) -> None:
+    def ops(path: Path) -> set[str]:
+        graph = SavedModel.FromString((path / "saved_model.pb").read_bytes()).meta_graphs[0].graph_def
+        functions = [node.op for function in graph.library.function for node in function.node_def]
+        return {node.op for node in graph.node} | set(functions)
+
+    assert not [op for op in ops(exports["exact"]) if ">" in op]
+    assert [op for op in ops(exports["scann"]) if op.startswith("Scann>")]
+
+
+def test_slices_name_history_length_and_target_popularity(exports: dict[str, Path]) -> None:
+    model = tf.saved_model.load(str(exports["exact"]))
+    cases = [([], "item-1"), (IDS[:4], "item-3"), (IDS[:5], "item-4"), (IDS[:20], "item-60"), (IDS[:200], "item-61"), (IDS[:3], "?")]
+    slices = model.slices(tf.constant([_example(history, target) for history, target in cases]))
+    assert slices["history_length"].numpy().tolist() == [b"0-4", b"0-4", b"5-19", b"20-49", b"200+", b"0-4"]
+    assert slices["target_popularity"].numpy().tolist() == [b"top 1%", b"top 1%", b"top 5%", b"top 20%", b"rest", b"unknown"]
+
+
+def test_the_record_says_what_was_exported(exports: dict[str, Path], config: Config) -> None:
+    for index, path in exports.items():
+        record = json.loads((path / RECORD).read_text())
+        assert (record["index"], record["items"]) == (index, NUM_ITEMS)
+        assert record["config_fingerprint"] == config.fingerprint()
+        assert Config.model_validate(record["config"]) == config

@@ -1,0 +1,55 @@
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from dimerec_tf.losses import reconstruction, sampled_softmax
+from dimerec_tf.models.dimerec import route_hard
+
+RNG = np.random.default_rng(2)
+
+
+@pytest.mark.parametrize("temperature", [1.0, 0.07])
+def test_sampled_softmax_equals_numpy_with_accidental_hits_left_out(temperature: float) -> None:
+    query, positive, negatives = RNG.normal(size=(4, 3)), RNG.normal(size=(4, 3)), RNG.normal(size=(6, 3))
+    positive_rows, negative_rows = np.array([1, 2, 3, 9]), np.array([2, 5, 2, 7, 3, 8])
+    losses = sampled_softmax(
+        tf.constant(query), tf.constant(positive), tf.constant(negatives), positive_rows, negative_rows, temperature
+    )
+    for index in range(4):
+        right = np.exp(query[index] @ positive[index] / temperature)
+        others = [
+            np.exp(query[index] @ vector / temperature)
+            for vector, row in zip(negatives, negative_rows, strict=True)
+            if row != positive_rows[index]
+        ]
+        assert losses[index].numpy() == pytest.approx(-np.log(right / (right + sum(others))))
+
+
+def test_sampled_softmax_stays_finite_at_extreme_logits() -> None:
+    query = tf.constant([[1.0, 0.0]])
+    loss = sampled_softmax(query, -query, query, tf.constant([1]), tf.constant([2]), 1e-3)
+    np.testing.assert_allclose(loss, [2000.0])
+
+
+def test_sampled_softmax_gradient_in_float64() -> None:
+    positive, negatives = tf.constant(RNG.normal(size=(2, 3))), tf.constant(RNG.normal(size=(4, 3)))
+    theoretical, numerical = tf.test.compute_gradient(
+        lambda query: sampled_softmax(query, positive, negatives, tf.constant([1, 2]), tf.constant([2, 3, 4, 5]), 0.5),
+        [tf.constant(RNG.normal(size=(2, 3)))],
+    )
+    np.testing.assert_allclose(theoretical[0], numerical[0], atol=1e-6)
+
+
+def test_reconstruction_sums_over_the_vector() -> None:
+    x, y = RNG.normal(size=(5, 3)), RNG.normal(size=(5, 3))
+    np.testing.assert_allclose(reconstruction(tf.constant(x), tf.constant(y)), ((x - y) ** 2).sum(axis=1))
+
+
+def test_hard_routing_gives_the_closest_interest_all_of_the_gradient() -> None:
+    guidance = tf.constant([[[1.0, 0.0], [0.0, 1.0]], [[0.6, 0.8], [1.0, 0.0]]])
+    target = tf.constant([[0.1, 0.9], [0.9, 0.1]])
+    with tf.GradientTape() as tape:
+        tape.watch(guidance)
+        chosen = route_hard(guidance, target)
+    np.testing.assert_array_equal(chosen, [[0.0, 1.0], [1.0, 0.0]])
+    np.testing.assert_array_equal(tape.gradient(chosen, guidance), [[[0, 0], [1, 1]], [[0, 0], [1, 1]]])

@@ -1,0 +1,192 @@
+"""Sphere maps, schedule and walks against closed forms and plain numpy loops."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from dimerec_tf.config import DiffusionConfig
+from dimerec_tf.diffusion.schedule import build_schedule, scaled_linear
+from dimerec_tf.diffusion.sphere import exponential_map, normalize, project_to_tangent, random_points
+from dimerec_tf.diffusion.walk import walk_forward, walk_reverse
+
+RNG = np.random.default_rng(1)
+SCHEDULE = scaled_linear(50, 1e-4, 0.02)
+
+
+def _unit(*shape: int) -> np.ndarray:
+    points = RNG.normal(size=shape)
+    return points / np.linalg.norm(points, axis=-1, keepdims=True)
+
+
+def test_normalize_keeps_zero_and_its_gradient_finite() -> None:
+    zero = tf.zeros([2, 3])
+    with tf.GradientTape() as tape:
+        tape.watch(zero)
+        normed = normalize(zero)
+    assert not normed.numpy().any()
+    assert np.isfinite(tape.gradient(normed, zero)).all()
+
+
+def test_projection_is_orthogonal_to_the_base() -> None:
+    base, vector = _unit(5, 8), RNG.normal(size=(5, 8))
+    tangent = project_to_tangent(tf.constant(vector), tf.constant(base)).numpy()
+    np.testing.assert_allclose((tangent * base).sum(-1), 0, atol=1e-12)
+
+
+def test_exponential_map_walks_its_tangents_length_along_the_sphere() -> None:
+    base = _unit(4, 6)
+    tangent = project_to_tangent(tf.constant(RNG.normal(size=(4, 6))), tf.constant(base)).numpy()
+    tangent *= np.array([0.1, 1.0, 2.0, 3.0])[:, None] / np.linalg.norm(tangent, axis=-1, keepdims=True)
+    reached = exponential_map(tf.constant(base), tf.constant(tangent)).numpy()
+    np.testing.assert_allclose(np.linalg.norm(reached, axis=-1), 1, atol=1e-12)
+    np.testing.assert_allclose(np.arccos((reached * base).sum(-1)), [0.1, 1.0, 2.0, 3.0], atol=1e-9)
+
+
+def test_exponential_map_of_zero_stays_with_finite_gradient() -> None:
+    base, tangent = tf.constant(_unit(2, 4)), tf.zeros([2, 4], tf.float64)
+    with tf.GradientTape() as tape:
+        tape.watch(tangent)
+        reached = exponential_map(base, tangent)
+    np.testing.assert_allclose(reached, base)
+    assert np.isfinite(tape.gradient(reached, tangent)).all()
+
+
+def test_random_points_are_uniform_on_the_sphere_and_repeatable() -> None:
+    points = random_points([20_000, 3], [1, 2]).numpy()
+    np.testing.assert_allclose(np.linalg.norm(points, axis=1), 1, atol=1e-6)
+    np.testing.assert_allclose(points.mean(axis=0), 0, atol=0.02)
+    np.testing.assert_allclose(points.T @ points / len(points), np.eye(3) / 3, atol=0.02)
+    np.testing.assert_array_equal(points, random_points([20_000, 3], [1, 2]))
+
+
+def test_figure_2_inner_product_and_distance_pull_apart_off_the_sphere_and_together_on_it() -> None:
+    a, b = np.array([1.0, 2.0]), np.array([2.0, 1.0])
+    grown, shrunk = np.array([3.0, 3.0]), np.array([1.0, 1.0])
+    assert (a @ b, grown @ b) == (4, 9)
+    np.testing.assert_allclose([np.linalg.norm(a - b), np.linalg.norm(grown - b)], [1.41, 2.24], atol=0.005)
+    assert (np.linalg.norm(shrunk - b), shrunk @ b) == (1, 3)
+    x, y = _unit(100, 5), _unit(100, 5)
+    np.testing.assert_allclose(((x - y) ** 2).sum(-1), 2 - 2 * (x * y).sum(-1))
+
+
+def test_schedule_equals_a_plain_product_and_ends_in_noise() -> None:
+    betas = np.linspace(1e-4, 0.02, 50) * 20
+    np.testing.assert_allclose(SCHEDULE.signal, np.concatenate([[1], np.cumprod(1 - betas)]))
+    assert SCHEDULE.signal.dtype == np.float64
+    assert SCHEDULE.signal[-1] < 1e-4
+    assert scaled_linear(5, 1e-4, 0.02).signal[-1] > 0, "a few steps must not reach beta = 1"
+
+
+def test_posterior_coefficients_equal_ddpms() -> None:
+    betas = np.concatenate([[0], 1 - SCHEDULE.signal[1:] / SCHEDULE.signal[:-1]])
+    steps = SCHEDULE.reverse_steps()
+    assert [step.t for step in steps] == list(range(50, 0, -1))
+    for step in steps:
+        t, signal, before = step.t, SCHEDULE.signal[step.t], SCHEDULE.signal[step.t - 1]
+        assert step.from_clean == pytest.approx(np.sqrt(before) * betas[t] / (1 - signal))
+        assert step.from_noised == pytest.approx(np.sqrt(1 - betas[t]) * (1 - before) / (1 - signal))
+        assert step.variance == pytest.approx(betas[t] * (1 - before) / (1 - signal))
+    assert (steps[-1].from_clean, steps[-1].from_noised, steps[-1].variance) == (pytest.approx(1), 0, 0)
+
+
+@pytest.mark.parametrize("count", [1, 2, 5, 50])
+def test_strided_steps_go_from_the_last_to_the_clean_state(count: int) -> None:
+    steps = SCHEDULE.reverse_steps(count)
+    assert len(steps) == count
+    assert steps[0].t == 50
+    assert count == 1 or steps[-1].t == 1
+    assert steps[-1].variance == 0
+
+
+@pytest.mark.parametrize("count", [0, 51])
+def test_impossible_step_counts_are_refused(count: int) -> None:
+    with pytest.raises(ValueError, match=f"1 to 50 steps, got {count}"):
+        SCHEDULE.reverse_steps(count)
+
+
+@pytest.mark.parametrize(("noise_share", "cosine"), [(0.1, 0.99), (0.2, 0.98), (0.4, 0.92), (0.6, 0.80), (0.8, 0.60), (1.0, 0.0)])
+def test_forward_walk_reproduces_the_matched_row_of_the_table(noise_share: float, cosine: float) -> None:
+    clean = _unit(500, 64)
+    signal = np.full(500, 1 - noise_share**2)
+    noised = walk_forward(tf.constant(clean), tf.constant(signal), tf.constant(RNG.normal(size=(500, 64)))).numpy()
+    np.testing.assert_allclose(np.linalg.norm(noised, axis=-1), 1, atol=1e-9)
+    np.testing.assert_allclose((noised * clean).sum(-1), np.sqrt(1 - noise_share**2), atol=1e-9)
+    assert (noised * clean).sum(-1).mean() == pytest.approx(cosine, abs=0.006)
+
+
+def test_forward_walk_is_the_exponential_map_of_its_angle() -> None:
+    clean, noise, signal = _unit(6, 8), RNG.normal(size=(6, 8)), np.linspace(0.05, 0.95, 6)
+    direction = normalize(project_to_tangent(tf.constant(noise), tf.constant(clean)))
+    expected = exponential_map(tf.constant(clean), np.arccos(np.sqrt(signal))[:, None] * direction)
+    np.testing.assert_allclose(
+        walk_forward(tf.constant(clean), tf.constant(signal), tf.constant(noise)), expected, atol=1e-9
+    )
+
+
+def test_golden_reverse_walk_against_a_numpy_loop() -> None:
+    matrix, start = RNG.normal(size=(6, 6)), _unit(3, 6)
+
+    def denoise(noised: tf.Tensor, step: tf.Tensor) -> tf.Tensor:
+        return normalize(tf.matmul(noised, matrix) + tf.cast(step, tf.float64)[:, None] / 50)
+
+    for kind in ("matched", "literal", "none"):
+        trajectory = walk_reverse(denoise, tf.constant(start), SCHEDULE, kind, seed=7).numpy()
+        draws = tf.random.stateless_normal([50, 6], [7, 1], dtype=tf.float64).numpy()
+        state = start
+        for index, t in enumerate(range(50, 0, -1)):
+            signal, before = SCHEDULE.signal[t], SCHEDULE.signal[t - 1]
+            beta = 1 - signal / before
+            estimate = state @ matrix + t / 50
+            estimate /= np.linalg.norm(estimate, axis=-1, keepdims=True)
+            mean = (np.sqrt(before) * beta * estimate + np.sqrt(1 - beta) * (1 - before) * state) / (1 - signal)
+            variance = beta * (1 - before) / (1 - signal)
+            scale = {"matched": np.sqrt(variance / 6), "literal": variance, "none": 0}[kind]
+            state = mean + scale * draws[index]
+            state /= np.linalg.norm(state, axis=-1, keepdims=True)
+            np.testing.assert_allclose(trajectory[index], state, atol=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("kind", "expected"), [("matched", [0.04, 0.26, 0.71, 0.99]), ("literal", [0.01, 0.05, 0.30, 0.99])]
+)
+def test_reverse_walk_reproduces_the_table_of_marginals(kind: str, expected: list[float]) -> None:
+    """With a perfect denoiser, the state after the step from t + 1 has the forward walk's cosine at t."""
+    clean = tf.constant(_unit(1, 64))
+    cosines = []
+    for seed in range(60):
+        trajectory = walk_reverse(
+            lambda noised, step: tf.repeat(clean, tf.shape(noised)[0], axis=0),
+            random_points([20, 64], [seed, 9], tf.float64),
+            SCHEDULE,
+            kind,
+            seed=seed,
+        )
+        cosines.append([tf.reduce_mean(tf.reduce_sum(trajectory[50 - t - 1] * clean, -1)) for t in (38, 25, 13, 2)])
+    np.testing.assert_allclose(np.mean(cosines, axis=0), expected, atol=0.03)
+
+
+def test_one_step_gives_the_denoisers_estimate_of_pure_noise() -> None:
+    estimate = tf.constant(_unit(2, 4))
+    trajectory = walk_reverse(lambda noised, step: estimate, tf.constant(_unit(2, 4)), SCHEDULE, count=1)
+    np.testing.assert_allclose(trajectory, estimate[tf.newaxis], atol=1e-12)
+
+
+def test_a_rows_walk_does_not_depend_on_its_batch() -> None:
+    start = tf.constant(_unit(3, 4))
+    walk = [walk_reverse(lambda x, t: x, rows, SCHEDULE, seed=3)[-1].numpy() for rows in (start, start[:1])]
+    np.testing.assert_array_equal(walk[0][:1], walk[1])
+
+
+def test_sphere_gradients_equal_finite_differences_in_float64() -> None:
+    clean, noise = _unit(2, 5), RNG.normal(size=(2, 5))
+
+    def through_both_maps(x: tf.Tensor) -> tf.Tensor:
+        noised = walk_forward(normalize(x), tf.constant([0.3, 0.8], tf.float64), tf.constant(noise))
+        return exponential_map(noised, project_to_tangent(tf.constant(noise), noised))
+
+    theoretical, numerical = tf.test.compute_gradient(through_both_maps, [tf.constant(clean)])
+    np.testing.assert_allclose(theoretical[0], numerical[0], atol=1e-6)
+
+
+def test_schedule_comes_from_the_configuration() -> None:
+    np.testing.assert_array_equal(build_schedule(DiffusionConfig()).signal, SCHEDULE.signal)

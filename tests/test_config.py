@@ -1,0 +1,85 @@
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from dimerec_tf import Config, ConfigError, load_config, load_preset
+from dimerec_tf.config import parse_config, preset_names
+from dimerec_tf.environment import LEGACY_KERAS
+
+
+def test_an_unknown_key_is_an_error_that_names_it() -> None:
+    with pytest.raises(ConfigError, match=r"model\.tempreture.*received 0\.1"):
+        parse_config({"model": {"tempreture": 0.1}})
+
+
+@pytest.mark.parametrize(
+    ("values", "named"),
+    [
+        ({"model": {"dim": 0}}, "model.dim"),
+        ({"model": {"diffusion": {"num_steps": 5, "reverse_steps": 6}}}, "more than num_steps, 5"),
+        ({"evaluation": {"top_k": [20]}}, "must contain 10"),
+        ({"evaluation": {"top_k": [10, 500]}}, "export.max_k is 100"),
+        ({"data": {"split": {"eval_from": 0.9, "test_from": 0.8}}}, "before test_from"),
+        ({"seed": -1}, "seed"),
+    ],
+)
+def test_unusable_values_are_refused_with_their_place(values: dict, named: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        parse_config(values)
+    assert named in str(caught.value)
+
+
+def test_yaml_and_json_round_trip(tmp_path: Path) -> None:
+    config = parse_config({"model": {"dim": 32}, "data": {"path": "x.csv"}})
+    file = tmp_path / "config.yaml"
+    file.write_text(config.to_yaml())
+    assert load_config(file) == config == Config.model_validate_json(config.to_json())
+    assert load_config(file).fingerprint() == config.fingerprint() != Config().fingerprint()
+
+
+def test_presets_load_and_a_wrong_name_lists_them() -> None:
+    for name in preset_names():
+        assert load_preset(name).name
+    with pytest.raises(ConfigError, match="the presets are .*ml-100k"):
+        load_preset("nothing")
+
+
+def test_a_missing_file_and_broken_yaml_are_said(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="Cannot read"):
+        load_config(tmp_path / "absent.yaml")
+    (tmp_path / "broken.yaml").write_text("a: [")
+    with pytest.raises(ConfigError, match="not valid YAML"):
+        load_config(tmp_path / "broken.yaml")
+    (tmp_path / "list.yaml").write_text("- 1")
+    with pytest.raises(ConfigError, match="YAML mapping, got list"):
+        load_config(tmp_path / "list.yaml")
+
+
+def _python(code: str) -> subprocess.CompletedProcess[str]:
+    environment = {name: value for name, value in os.environ.items() if name != LEGACY_KERAS}
+    return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, env=environment)
+
+
+def test_importing_the_library_loads_neither_tensorflow_nor_the_pipelines_packages() -> None:
+    result = _python(
+        "import sys; sys.modules.update(dict.fromkeys(['tfx', 'grpc', 'scann'])); import dimerec_tf;"
+        "print('tensorflow' in sys.modules)"
+    )
+    assert result.stdout.strip() == "False", result.stderr
+
+
+def test_keras_3_gives_our_message() -> None:
+    result = _python("import tensorflow as tf; tf.keras.layers.Layer; import dimerec_tf")
+    assert result.returncode != 0
+    assert "Import dimerec_tf before tensorflow, or set TF_USE_LEGACY_KERAS=1" in result.stderr
+
+
+def test_tensorflow_imported_first_is_fine_when_it_runs_with_keras_2() -> None:
+    result = _python(
+        "import os; os.environ['TF_USE_LEGACY_KERAS'] = '1'; import tensorflow as tf; tf.keras.layers.Layer;"
+        "import dimerec_tf; print('fine')"
+    )
+    assert result.stdout.strip() == "fine", result.stderr

@@ -1,0 +1,118 @@
+"""Training: the loss against numpy, determinism, and going on after a kill."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from dimerec_tf.config import Config, parse_config
+from dimerec_tf.models.dimerec import DimeRec, keep_last
+from dimerec_tf.training.fit import fit
+from dimerec_tf.training.sequences import Sequences
+
+NUM_ITEMS = 30
+
+
+def _config(**model: object) -> Config:
+    values = {"dim": 8, "max_history": 6, "num_interests": 2, "dropout": 0.2, "diffusion": {"num_steps": 5}, **model}
+    return parse_config({"model": values, "training": {"epochs": 3, "batch_size": 8, "num_negatives": 16}})
+
+
+def _sequences() -> Sequences:
+    rng = np.random.default_rng(3)
+    starts = rng.integers(0, NUM_ITEMS, 40)
+    return Sequences.from_lists([[(start + step) % NUM_ITEMS + 1 for step in range(12)] for start in starts])
+
+
+class _Killed(BaseException):
+    pass
+
+
+class _KillAfter(tf.keras.callbacks.Callback):
+    def __init__(self, epochs: int) -> None:
+        super().__init__()
+        self.epochs = epochs
+
+    def on_epoch_begin(self, epoch: int, logs: object = None) -> None:
+        if epoch == self.epochs:
+            raise _Killed
+
+
+def test_a_killed_training_goes_on_to_the_same_weights(tmp_path: Path) -> None:
+    whole = fit(_config(), _sequences(), NUM_ITEMS)
+    with pytest.raises(_Killed):
+        fit(_config(), _sequences(), NUM_ITEMS, tmp_path, [_KillAfter(2)])
+    resumed = fit(_config(), _sequences(), NUM_ITEMS, tmp_path)
+    for expected, weight in zip(whole.get_weights(), resumed.get_weights(), strict=True):
+        np.testing.assert_array_equal(expected, weight)
+
+
+def test_another_seed_gives_another_model() -> None:
+    models = [fit(_config().model_copy(update={"seed": seed}), _sequences(), NUM_ITEMS) for seed in (1, 2)]
+    assert not np.allclose(models[0].item_vectors(), models[1].item_vectors())
+
+
+def test_a_loss_that_is_not_finite_stops_training() -> None:
+    class Spoil(tf.keras.callbacks.Callback):
+        def on_epoch_begin(self, epoch: int, logs: object = None) -> None:
+            self.model.items.table.assign(np.full(self.model.items.table.shape, np.nan))
+
+    with pytest.raises(FloatingPointError, match="The loss became nan in epoch 1"):
+        fit(_config(), _sequences(), NUM_ITEMS, callbacks=[Spoil()])
+
+
+def test_learning_finds_a_simple_order() -> None:
+    config = parse_config(
+        {
+            "model": {"dim": 16, "max_history": 6, "num_interests": 1, "diffusion": {"reverse_steps": 1}},
+            "training": {"epochs": 40, "batch_size": 8, "learning_rate": 0.01, "num_negatives": 30},
+        }
+    )
+    model = fit(config, _sequences(), NUM_ITEMS)
+    histories = np.array([[(start + step) % NUM_ITEMS + 1 for step in range(6)] for start in range(NUM_ITEMS)])
+    scores = model.query(tf.constant(histories)) @ tf.transpose(model.item_vectors())
+    following = (histories[:, -1] % NUM_ITEMS) + 1
+    best = np.argsort(-scores.numpy(), axis=1)[:, :3] + 1
+    assert np.mean([target in row for target, row in zip(following, best, strict=True)]) > 0.8
+
+
+def test_total_loss_is_the_weighted_sum_and_padding_does_not_change_it() -> None:
+    config = _config(recon_weight=0.5, ssm_weight=2.0).model
+    model = DimeRec(config, NUM_ITEMS, num_negatives=16, seed=4)
+    windows = tf.constant([[1, 2, 3, 4, 0, 0], [9, 8, 0, 0, 0, 0]], tf.int64)
+    loss = model.compute_loss(windows)
+    parts = {name: mean.result().numpy() for name, mean in model.loss_means.items()}
+    assert loss.numpy() == pytest.approx(parts["gem"] + 0.5 * parts["recon"] + 2 * parts["ssm"], rel=1e-5)
+    wider = tf.pad(windows, [[0, 0], [0, 1]])
+    assert model.compute_loss(wider).numpy() == pytest.approx(loss.numpy(), rel=1e-5)
+
+
+def test_every_weight_learns_from_the_total_loss() -> None:
+    model = DimeRec(_config().model, NUM_ITEMS, num_negatives=16, seed=4)
+    with tf.GradientTape() as tape:
+        loss = model.compute_loss(tf.constant([[1, 2, 3, 4, 5]], tf.int64), training=True)
+    for variable, gradient in zip(
+        model.trainable_variables, tape.gradient(loss, model.trainable_variables), strict=True
+    ):
+        assert gradient is not None and np.any(tf.convert_to_tensor(gradient) != 0), variable.name
+
+
+def test_query_is_a_unit_vector_that_neither_padding_nor_the_batch_changes() -> None:
+    model = DimeRec(_config().model, NUM_ITEMS, seed=4)
+    history = tf.constant([[3, 4, 5, 0], [1, 2, 3, 4]], tf.int64)
+    vectors = model.query(history).numpy()
+    np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), 1, rtol=1e-5)
+    np.testing.assert_allclose(model.query(history[:1, :3]).numpy(), vectors[:1], rtol=1e-4, atol=1e-5)
+
+
+def test_only_the_last_events_of_a_long_history_count() -> None:
+    model = DimeRec(_config().model, NUM_ITEMS, seed=4)
+    long = tf.constant([[7, 7, 7, 1, 2, 3, 4, 5, 6]], tf.int64)
+    np.testing.assert_array_equal(model.query(long), model.query(long[:, 3:]))
+
+
+def test_keep_last_left_aligns() -> None:
+    history = tf.constant([[1, 2, 3, 4], [5, 6, 0, 0], [0, 0, 0, 0]], tf.int64)
+    np.testing.assert_array_equal(keep_last(history, 3), [[2, 3, 4], [5, 6, 0], [0, 0, 0]])
+    np.testing.assert_array_equal(keep_last(history, 9), history)

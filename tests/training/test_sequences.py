@@ -1,0 +1,58 @@
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dimerec_tf.training.sequences import Sequences, training_batches, window_bounds
+
+LENGTHS = st.lists(st.integers(0, 17), min_size=1, max_size=8)
+
+
+def _numbered(lengths: list[int]) -> Sequences:
+    numbers = iter(range(1, sum(lengths) + 1))
+    return Sequences.from_lists([[next(numbers) for _ in range(length)] for length in lengths])
+
+
+@given(LENGTHS, st.integers(1, 6))
+def test_every_event_but_a_sequences_first_is_the_target_of_exactly_one_window(lengths: list[int], history: int) -> None:
+    sequences = _numbered(lengths)
+    targets = [
+        event for start, end in window_bounds(sequences, history) for event in sequences.rows[start + 1 : end].tolist()
+    ]
+    firsts = {int(sequences[i][0]) for i in range(len(sequences)) if len(sequences[i])}
+    assert sorted(targets) == sorted(set(sequences.rows.tolist()) - firsts)
+
+
+@given(LENGTHS, st.integers(1, 6))
+def test_windows_stay_within_one_sequence_and_within_their_length(lengths: list[int], history: int) -> None:
+    sequences = _numbered(lengths)
+    for start, end in window_bounds(sequences, history):
+        assert 2 <= end - start <= history + 1
+        owner = np.searchsorted(sequences.splits, start, side="right") - 1
+        assert end <= sequences.splits[owner + 1]
+
+
+def _epochs(first: int, stop: int, seed: int = 5) -> list[np.ndarray]:
+    epochs, steps = training_batches(_numbered([9, 2, 14, 1, 6]), max_history=4, batch_size=3, seed=seed)
+    batches = [batch.numpy() for batch in epochs(first, stop)]
+    assert len(batches) == steps * (stop - first)
+    return batches
+
+
+def test_an_epoch_holds_every_window_once_and_its_own_order() -> None:
+    first, second = np.concatenate(_epochs(0, 1)), np.concatenate(_epochs(1, 2))
+    assert not np.array_equal(first, second)
+    np.testing.assert_array_equal(np.unique(first, axis=0), np.unique(second, axis=0))
+    assert first.shape[1] == 5
+    assert np.count_nonzero(first[:, 1:]) == 8 + 1 + 13 + 0 + 5
+
+
+def test_a_later_epoch_is_the_same_whether_training_started_there_or_before() -> None:
+    whole, resumed = _epochs(0, 3), _epochs(2, 3)
+    for expected, batch in zip(whole[-len(resumed) :], resumed, strict=True):
+        np.testing.assert_array_equal(expected, batch)
+
+
+def test_nothing_to_learn_is_said() -> None:
+    with pytest.raises(ValueError, match="None of the 2 training sequences has two events"):
+        training_batches(Sequences.from_lists([[1], []]), 4, 3, 0)
