@@ -2,6 +2,7 @@
 
 import tensorflow_model_analysis as tfma
 from tfx import components
+from tfx.components.schema_gen.import_schema_gen.component import ImportSchemaGen
 from tfx.dsl.components.base.base_component import BaseComponent
 from tfx.dsl.components.base.executor_spec import BeamExecutorSpec, ExecutorClassSpec
 from tfx.dsl.components.common.resolver import Resolver
@@ -50,7 +51,7 @@ def build_pipeline(
     """
     examples = SequenceExampleGen(data=config.data, rejected_dir=rejected_dir, code_version=code_version)
     statistics = components.StatisticsGen(examples=examples.outputs["examples"])
-    schema = components.ImportSchemaGen(schema_file=f"{schema_dir}/schema.pbtxt")
+    schema = ImportSchemaGen(schema_file=f"{schema_dir}/schema.pbtxt")
     validator = components.ExampleValidator(
         statistics=statistics.outputs["statistics"], schema=schema.outputs["schema"]
     )

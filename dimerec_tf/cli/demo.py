@@ -1,6 +1,7 @@
 """`dimerec demo`: the whole main job on MovieLens-100K, from log to answers over gRPC."""
 
 import json
+import shutil
 import time
 from importlib.metadata import version
 from pathlib import Path
@@ -44,7 +45,8 @@ def demo(
     outcome = run_pipeline(config, workdir)
     print_outcome(config, outcome)
     require_blessing(outcome)
-    latencies = _serve_and_ask(config, outcome, workdir, data)
+    shutil.copy(data / "items.csv", workdir)
+    latencies = _serve_and_ask(config, outcome, workdir)
     summary = _summary(config, outcome, latencies, time.monotonic() - started)
     (workdir / "summary.json").write_text(json.dumps(summary, indent=2) + "\n")
     _print_places(config, workdir)
@@ -56,7 +58,7 @@ def _config(data: Path) -> Config:
     return parse_config(values)
 
 
-def _serve_and_ask(config: Config, outcome: "Outcome", workdir: Path, data: Path) -> dict[str, float]:
+def _serve_and_ask(config: Config, outcome: "Outcome", workdir: Path) -> dict[str, float]:
     from serving.client.client import RecommendClient
     from serving.server.app import start_server
     from tfx_pipeline.examples import read_split
@@ -67,7 +69,7 @@ def _serve_and_ask(config: Config, outcome: "Outcome", workdir: Path, data: Path
     try:
         console.print(f"Serving version {outcome.pushed_version} on port {server.port} (gRPC, TF Serving's API).")
         with RecommendClient(f"127.0.0.1:{server.port}", config.name, timeout_seconds=10) as client:
-            _show_users(client, histories, read_titles(data / "items.csv"))
+            _show_users(client, histories, read_titles(workdir / "items.csv"))
             return _measure(client, histories)
     finally:
         server.stop()
@@ -122,5 +124,5 @@ def _print_places(config: Config, workdir: Path) -> None:
         f"\nEverything is under [bold]{workdir}[/]: summary.json, artifacts/, metadata.sqlite, pipeline.log, "
         f"rejected_rows/, serving/.\nServe it yourself:\n"
         f"  .venv/bin/dimerec serve --model-base-path {serving}\n"
-        f"  .venv/bin/dimerec recommend --user-history 50,181,172"
+        f"  .venv/bin/dimerec recommend --user-history 50,181,172 --titles {workdir / 'items.csv'}"
     )

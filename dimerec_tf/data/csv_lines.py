@@ -1,13 +1,14 @@
 """Delimited text, one event per line, in blocks: every line stands by itself, whatever quotes it holds.
 
 Arrow alone would take a stray opening quote as the start of a field that spans lines, and silently swallow the events
-up to the next quote. Here the rows of a block are compared with its lines, and a block where they differ is cut in two
-until the offending line is alone.
+up to the next quote. Here the rows of a block are compared with its lines. Where they differ, lines with an unclosed
+quote are set aside; should that not be enough, the block is cut in two until the offending line is alone.
 """
 
 import csv
 from collections.abc import Iterator
 from dataclasses import dataclass
+from gzip import GzipFile
 from itertools import chain
 from typing import IO
 
@@ -20,6 +21,8 @@ from dimerec_tf.data.rejects import NOT_UTF8, WRONG_FIELDS
 
 BLOCK_BYTES = 4 << 20
 MAX_LINE_BYTES = 64 << 20
+
+ByteStream = IO[bytes] | GzipFile
 
 
 @dataclass(frozen=True)
@@ -57,7 +60,7 @@ class LineReader:
         ValueError: there is no header, or a line is longer than `MAX_LINE_BYTES`.
     """
 
-    def __init__(self, stream: IO[bytes], delimiter: str) -> None:
+    def __init__(self, stream: ByteStream, delimiter: str) -> None:
         self._delimiter = delimiter
         self._blocks = _whole_lines(stream)
         header, _, rest = next(self._blocks, b"").removeprefix(b"\xef\xbb\xbf").partition(b"\n")
@@ -80,7 +83,7 @@ def _header_names(line: bytes, delimiter: str) -> list[str]:
     return next(csv.reader([text], delimiter=delimiter))
 
 
-def _whole_lines(stream: IO[bytes]) -> Iterator[bytes]:
+def _whole_lines(stream: ByteStream) -> Iterator[bytes]:
     rest = b""
     while chunk := stream.read(BLOCK_BYTES):
         cut = chunk.rfind(b"\n") + 1
@@ -100,18 +103,25 @@ def _count_lines(block: bytes) -> int:
 
 
 def _parse_block(block: bytes, first_line: int, layout: _Layout) -> LineBlock:
-    block, undecodable = _blank_undecodable(block, first_line)
-    pieces = list(_parse_pieces(block, first_line, layout))
+    block, bad = _blank_undecodable(block, first_line)
+    whole = _parse_with_arrow(block, first_line, layout)
+    if _is_complete(whole, block):
+        pieces = [whole]
+    else:
+        block, unclosed = _blank_unclosed(block, first_line, layout)
+        bad += unclosed
+        pieces = list(_parse_pieces(block, first_line, layout))
     numbers = np.concatenate([piece.numbers for piece in pieces])
     filled = ~np.isin(numbers, _blank_lines(block, first_line))
-    return LineBlock(
-        numbers[filled],
-        [
-            pa.concat_arrays([piece.columns[i] for piece in pieces]).filter(pa.array(filled))
-            for i in range(len(layout.wanted))
-        ],
-        undecodable + [bad for piece in pieces for bad in piece.bad],
-    )
+    columns = [
+        pa.concat_arrays([piece.columns[i] for piece in pieces]).filter(pa.array(filled))
+        for i in range(len(layout.wanted))
+    ]
+    return LineBlock(numbers[filled], columns, bad + [line for piece in pieces for line in piece.bad])
+
+
+def _is_complete(piece: LineBlock, block: bytes) -> bool:
+    return len(piece.numbers) + len(piece.bad) == _count_lines(block)
 
 
 def _blank_undecodable(block: bytes, first_line: int) -> tuple[bytes, list[BadLine]]:
@@ -130,6 +140,18 @@ def _blank_undecodable(block: bytes, first_line: int) -> tuple[bytes, list[BadLi
     return b"\n".join(lines), bad
 
 
+def _blank_unclosed(block: bytes, first_line: int, layout: _Layout) -> tuple[bytes, list[BadLine]]:
+    """Empties lines with an odd number of quotes."""
+    if not layout.quote:
+        return block, []
+    lines, bad = block.split(b"\n"), []
+    for i, line in enumerate(lines):
+        if line.count(b'"') % 2:
+            bad.append(BadLine(first_line + i, WRONG_FIELDS, line.decode("utf-8").rstrip("\r")))
+            lines[i] = b""
+    return b"\n".join(lines), bad
+
+
 def _blank_lines(block: bytes, first_line: int) -> list[int]:
     if not (block.startswith((b"\n", b"\r\n")) or b"\n\n" in block or b"\n\r\n" in block):
         return []
@@ -138,10 +160,9 @@ def _blank_lines(block: bytes, first_line: int) -> list[int]:
 
 def _parse_pieces(block: bytes, first_line: int, layout: _Layout) -> Iterator[LineBlock]:
     piece = _parse_with_arrow(block, first_line, layout)
-    num_lines = _count_lines(block)
-    if len(piece.numbers) + len(piece.bad) == num_lines:
+    if _is_complete(piece, block):
         yield piece
-    elif num_lines == 1:
+    elif _count_lines(block) == 1:
         none = [column.slice(0, 0) for column in piece.columns]
         yield LineBlock(piece.numbers[:0], none, [BadLine(first_line, WRONG_FIELDS, block.decode("utf-8").rstrip())])
     else:

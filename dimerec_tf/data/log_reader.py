@@ -17,6 +17,7 @@ from dimerec_tf.config import DataConfig
 from dimerec_tf.data.csv_lines import BadLine, LineReader
 from dimerec_tf.data.rejects import BAD_TIME, MISSING_ITEM, MISSING_USER, RejectedRow
 from dimerec_tf.data.times import Times, parse_times
+from dimerec_tf.errors import DimeRecError
 
 TEXT_SUFFIXES = (".csv", ".tsv", ".inter")
 LOG_SUFFIXES = (*TEXT_SUFFIXES, *(f"{suffix}.gz" for suffix in TEXT_SUFFIXES), ".parquet")
@@ -25,7 +26,7 @@ PARQUET_BATCH_ROWS = 1 << 16
 Opener = Callable[[str], IO[bytes]]
 
 
-class LogError(ValueError):
+class LogError(DimeRecError, ValueError):
     """A log that cannot be read at all; the message says what was found and what to change."""
 
 
@@ -85,7 +86,11 @@ def read_log(data: DataConfig) -> Iterator[EventBatch]:
         yield from read_file(file, data)
 
 
-def read_file(file: str, data: DataConfig, open_binary: Opener = lambda name: Path(name).open("rb")) -> Iterator[EventBatch]:
+def open_local(file: str) -> IO[bytes]:
+    return Path(file).open("rb")
+
+
+def read_file(file: str, data: DataConfig, open_binary: Opener = open_local) -> Iterator[EventBatch]:
     """Reads one file.
 
     In text every event is one line; fields may be quoted unless the delimiter is a tab. Ids keep their exact text;
@@ -112,7 +117,7 @@ def read_file(file: str, data: DataConfig, open_binary: Opener = lambda name: Pa
 
 
 def _text_blocks(file: str, stream: IO[bytes], data: DataConfig) -> Iterator[_Block]:
-    text = gzip.open(stream) if file.endswith(".gz") else stream
+    text = gzip.GzipFile(fileobj=stream) if file.endswith(".gz") else stream
     reader = LineReader(text, data.delimiter)
     for block in reader.read(_find_columns(file, reader.names, data)):
         yield _Block(block.numbers, block.columns, block.bad)

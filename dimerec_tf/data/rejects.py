@@ -8,6 +8,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO
 
+from dimerec_tf.errors import DimeRecError
+
 MISSING_USER = "missing user id"
 MISSING_ITEM = "missing item id"
 BAD_TIME = "unparsable time"
@@ -19,7 +21,7 @@ REJECTED_FILE = "rejected.jsonl"
 SUMMARY_FILE = "summary.json"
 
 
-class TooManyBadRows(ValueError):
+class TooManyBadRows(DimeRecError, ValueError):
     """More of the log was set aside than `data.max_bad_fraction` allows."""
 
 

@@ -11,6 +11,7 @@ from dimerec_tf.layers.denoiser import Denoiser
 from dimerec_tf.layers.interest import SelfAttentiveInterest
 from dimerec_tf.layers.item_table import ItemTable
 from dimerec_tf.losses import reconstruction, sampled_softmax
+from dimerec_tf.models.history import keep_last
 
 
 class DimeRec(tfrs.Model):
@@ -144,13 +145,3 @@ def route_hard(guidance: tf.Tensor, target: tf.Tensor) -> tf.Tensor:
     """
     agreement = tf.einsum("skd,sd->sk", guidance, target)
     return tf.gather(guidance, tf.argmax(agreement, axis=1), axis=1, batch_dims=1)
-
-
-def keep_last(history: tf.Tensor, count: int) -> tf.Tensor:
-    """The last `count` events of each left-aligned, zero-padded `[batch, length]` history, left-aligned again."""
-    lengths = tf.math.count_nonzero(history, axis=1, dtype=tf.int64)
-    start = tf.maximum(lengths - count, 0)
-    width = tf.minimum(tf.shape(history, tf.int64)[1], count)
-    positions = start[:, tf.newaxis] + tf.range(width)[tf.newaxis]
-    rows = tf.gather(history, tf.minimum(positions, tf.shape(history, tf.int64)[1] - 1), batch_dims=1)
-    return tf.where(positions < lengths[:, tf.newaxis], rows, tf.zeros_like(rows))

@@ -7,7 +7,8 @@ import pytest
 import tensorflow as tf
 
 from dimerec_tf.config import Config, parse_config
-from dimerec_tf.models.dimerec import DimeRec, keep_last
+from dimerec_tf.models.dimerec import DimeRec
+from dimerec_tf.models.history import keep_last, reversed_events
 from dimerec_tf.training.fit import fit
 from dimerec_tf.training.sequences import Sequences
 
@@ -116,3 +117,8 @@ def test_keep_last_left_aligns() -> None:
     history = tf.constant([[1, 2, 3, 4], [5, 6, 0, 0], [0, 0, 0, 0]], tf.int64)
     np.testing.assert_array_equal(keep_last(history, 3), [[2, 3, 4], [5, 6, 0], [0, 0, 0]])
     np.testing.assert_array_equal(keep_last(history, 9), history)
+
+
+def test_reversed_events_are_newest_first() -> None:
+    history = tf.constant([[1, 2, 3, 4], [5, 6, 0, 0], [0, 0, 0, 0]], tf.int64)
+    np.testing.assert_array_equal(reversed_events(history, 3), [[4, 3, 2], [6, 5, 0], [0, 0, 0]])

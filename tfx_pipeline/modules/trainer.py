@@ -9,9 +9,8 @@ from dimerec_tf.config import Config
 from dimerec_tf.export.save import save_exact, save_scann
 from dimerec_tf.retrieval.exact import ModelScorer
 from dimerec_tf.training.fit import fit
+from tfx_pipeline.components.atomic_pusher.executor import SCANN_FOLDER
 from tfx_pipeline.modules.transformed import num_items, training_sequences, vocabulary_file
-
-SCANN_FOLDER = "Format-Serving-ScaNN"
 
 
 def run_fn(fn_args: FnArgs) -> None:

@@ -1,0 +1,64 @@
+"""`dimerec data`: fetch a public data set, check a log."""
+
+import csv
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.table import Table
+
+from dimerec_tf.cli.output import console
+from dimerec_tf.config import load_config
+from dimerec_tf.environment import cache_dir
+
+app = typer.Typer(help="Fetch public data sets and check logs.", no_args_is_help=True)
+
+
+@app.command()
+def fetch(name: Annotated[str, typer.Argument(help="Name of a public data set: ml-100k.")]) -> None:
+    """Downloads a public data set into the cache, or checks the copy that is there.
+
+    Example: dimerec data fetch ml-100k
+    """
+    from dimerec_tf.data import public
+
+    folder = public.fetch(name, cache_dir())
+    for file, rows in public.ROWS[name].items():
+        console.print(f"{folder / file}: {rows:,} rows", soft_wrap=True)
+    console.print(public.LICENCES[name], soft_wrap=True)
+
+
+@app.command()
+def check(
+    config: Annotated[Path, typer.Option(help="YAML configuration; `data` says where the log is and how to read it.")],
+) -> None:
+    """Reads a log as the pipeline does and counts what it holds; fails if too much of it had to be set aside.
+
+    Example: dimerec data check --config my-shop.yaml
+    """
+    from dimerec_tf.data.rejects import RejectedRows
+    from dimerec_tf.data.splits import load_users
+
+    data = load_config(config).data
+    with RejectedRows() as rejected:
+        users, _ = load_users(data, rejected)
+        summary = rejected.summarise(sum(len(user.items) for user in users))
+    table = Table(title=data.path, show_header=False, title_justify="left")
+    table.add_column("what")
+    table.add_column("how many", justify="right")
+    table.add_row("events", f"{summary.kept:,}")
+    table.add_row("users", f"{len(users):,}")
+    table.add_row("items", f"{len({item for user in users for item in user.items}):,}")
+    for reason, count in sorted(summary.rejected.items()):
+        table.add_row(f"set aside: {reason}", f"{count:,}")
+    console.print(table)
+    summary.check(data.max_bad_fraction, None)
+
+
+def read_titles(items: Path) -> dict[str, str]:
+    """Item id to `title (year)` from a data set's `items.csv`."""
+    with items.open(encoding="utf-8", newline="") as stream:
+        return {
+            row["item_id"]: f"{row['title']} ({row['year']})" if row["year"] else row["title"]
+            for row in csv.DictReader(stream)
+        }

@@ -1,0 +1,80 @@
+"""`dimerec recommend`: asks a running server what comes next for one user."""
+
+import csv
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.markup import escape
+from rich.table import Table
+
+from dimerec_tf.cli.output import console
+from dimerec_tf.environment import silence_native_logs
+from dimerec_tf.errors import DimeRecError
+
+if TYPE_CHECKING:
+    from serving.client.client import Recommendation
+
+
+def recommend(
+    user_history: Annotated[str, typer.Option(help="Item ids, oldest first, with commas; '' for a new user.")],
+    k: Annotated[int, typer.Option(min=1, max=2**31 - 1, help="How many items.")] = 10,
+    exclude: Annotated[str, typer.Option(help="Item ids never to recommend, with commas.")] = "",
+    filter_seen: Annotated[bool, typer.Option("--filter-seen/--keep-seen", help="Leave out the history.")] = False,
+    server: Annotated[str, typer.Option(metavar="HOST:PORT", help="Where the server listens.")] = "localhost:8500",
+    model_name: Annotated[str, typer.Option(help="Name of the model on the server.")] = "dimerec",
+    titles: Annotated[Path | None, typer.Option(help="CSV file with the columns item_id and title.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")] = False,
+) -> None:
+    """Recommends items for a history, from a server started with `dimerec serve` or from TF Serving.
+
+    Example: dimerec recommend --user-history 50,181,172 --k 5 --filter-seen
+    """
+    known_titles = _read_titles(titles) if titles else {}
+    silence_native_logs()
+    from serving.client.client import RecommendClient
+
+    with RecommendClient(server, model_name) as client:
+        answer = client.recommend([_ids(user_history)], k=k, exclude=_ids(exclude), filter_seen=filter_seen)[0]
+    if as_json:
+        _print_json(answer, known_titles)
+    else:
+        _print_table(answer, known_titles)
+
+
+def _ids(text: str) -> list[str]:
+    return [part.strip() for part in text.split(",") if part.strip()]
+
+
+def _read_titles(path: Path) -> dict[str, str]:
+    try:
+        with path.open(encoding="utf-8", newline="") as stream:
+            reader = csv.DictReader(stream)
+            missing = {"item_id", "title"} - set(reader.fieldnames or ())
+            if missing:
+                raise DimeRecError(
+                    f"{path} has no column {' and no column '.join(sorted(missing))}. Its first line must name "
+                    "the columns item_id and title."
+                )
+            return {row["item_id"]: row["title"] or "" for row in reader}
+    except (OSError, UnicodeDecodeError) as error:
+        raise DimeRecError(f"Cannot read the titles: {error}. Check --titles.") from error
+
+
+def _print_json(answer: "Recommendation", titles: dict[str, str]) -> None:
+    items = [
+        {"rank": rank, "item_id": item, "title": titles.get(item), "score": score}
+        for rank, (item, score) in enumerate(zip(answer.item_ids, answer.scores, strict=True), start=1)
+    ]
+    typer.echo(json.dumps({"cold_start": answer.cold_start, "items": items}, ensure_ascii=False, indent=2))
+
+
+def _print_table(answer: "Recommendation", titles: dict[str, str]) -> None:
+    if answer.cold_start:
+        console.print("The model knows no item of this history: these are the most popular items.", soft_wrap=True)
+    table = Table("rank", "item", "title", "score") if titles else Table("rank", "item", "score")
+    for rank, (item, score) in enumerate(zip(answer.item_ids, answer.scores, strict=True), start=1):
+        title = [escape(titles.get(item, ""))] if titles else []
+        table.add_row(str(rank), escape(item), *title, f"{score:.4f}")
+    console.print(table)

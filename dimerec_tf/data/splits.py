@@ -1,0 +1,196 @@
+"""From a user's events to one training, evaluation and test example, without leaking the future."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from dimerec_tf.config import DataConfig
+from dimerec_tf.data.boundaries import Boundaries, TimeCounts, resolve_boundaries
+from dimerec_tf.data.log_reader import EventBatch, LogError, read_log
+from dimerec_tf.data.rejects import DUPLICATE, RejectedRow, RejectedRows, Summary
+from dimerec_tf.data.times import Times
+
+SPLIT_NAMES = ("train", "eval", "test")
+
+
+@dataclass(frozen=True)
+class UserExample:
+    """What a user did, oldest first, and the item that came next.
+
+    In the train split it is the whole training sequence, every prefix of which is learned from: the history is all
+    but its last event, the target the last one.
+    """
+
+    user_id: str
+    history: list[str]
+    target: str
+
+
+@dataclass(frozen=True)
+class UserEvents:
+    """A user's events in time order, ties in file order, without exact duplicates; `[n]` each, n > 0."""
+
+    user_id: str
+    items: list[str]
+    times: Times
+
+
+@dataclass(frozen=True)
+class Splits:
+    """A split log; users in the order of their first event in the log."""
+
+    summary: Summary
+    train: list[UserExample] = field(default_factory=list)
+    eval: list[UserExample] = field(default_factory=list)
+    test: list[UserExample] = field(default_factory=list)
+
+
+def leave_one_out(user_id: str, items: Sequence[str]) -> dict[str, UserExample]:
+    """The last event is the test target, the one before it the evaluation target, the rest is training.
+
+    A user with fewer than three events is used for training as a whole.
+
+    Args:
+        user_id: whose events they are.
+        items: item ids in time order, at least one.
+    """
+    if len(items) < 3:
+        return {"train": _example(user_id, items)}
+    return {
+        "train": _example(user_id, items[:-2]),
+        "eval": _example(user_id, items[:-1]),
+        "test": _example(user_id, items),
+    }
+
+
+def global_time(
+    user_id: str, items: Sequence[str], times: Times | Sequence[float], boundaries: Boundaries
+) -> dict[str, UserExample]:
+    """Training is everything before `eval_from`; the first event of each later period is that period's target.
+
+    Its history is all earlier events; without any there is no example.
+
+    Args:
+        user_id: whose events they are.
+        items: item ids in time order, at least one.
+        times: their times, ascending.
+        boundaries: where the periods begin.
+    """
+    first_eval, first_test = np.searchsorted(times, [boundaries.eval_from, boundaries.test_from]).tolist()
+    ends = {}
+    if first_eval:
+        ends["train"] = first_eval
+    if 0 < first_eval < first_test:
+        ends["eval"] = first_eval + 1
+    if 0 < first_test < len(items):
+        ends["test"] = first_test + 1
+    return {name: _example(user_id, items[:end]) for name, end in ends.items()}
+
+
+def split_user(user: UserEvents, boundaries: Boundaries | None) -> dict[str, UserExample]:
+    """Splits by time if there are boundaries, else leaves one out; keys are split names."""
+    if boundaries is None:
+        return leave_one_out(user.user_id, user.items)
+    return global_time(user.user_id, user.items, user.times, boundaries)
+
+
+def order_events(user_id: str, items: NDArray[np.object_], times: Times) -> tuple[UserEvents, NDArray[np.int64]]:
+    """Puts a user's events in time order and drops those that repeat an item at the same time.
+
+    Args:
+        user_id: whose events they are.
+        items: item ids `[n]` in file order.
+        times: their times `[n]`.
+
+    Returns:
+        The events kept, and the positions in `items` of those dropped.
+    """
+    order = np.argsort(times, kind="stable")
+    times = times[order]
+    dropped = order[:0]
+    if (times[1:] == times[:-1]).any():
+        repeated = pd.Series(list(zip(items[order], times.tolist(), strict=True))).duplicated().to_numpy()
+        dropped, order, times = order[repeated], order[~repeated], times[~repeated]
+    return UserEvents(user_id, items[order].tolist(), times), dropped
+
+
+def load_users(data: DataConfig, rejected: RejectedRows) -> tuple[list[UserEvents], TimeCounts]:
+    """Reads a whole log into memory, adding the rows set aside to `rejected`.
+
+    Returns:
+        The users in the order of their first event, and the times of all valid events, exact duplicates included.
+
+    Raises:
+        LogError: the log cannot be read or has no valid event.
+    """
+    batches = []
+    for batch in read_log(data):
+        rejected.add(batch.rejected)
+        batches.append(batch)
+    if not any(len(batch.rows) for batch in batches):
+        raise no_events(data.path, rejected.counts)
+    users = []
+    for user, duplicates in _group(batches, data):
+        users.append(user)
+        rejected.add(duplicates)
+    return users, TimeCounts.of(np.concatenate([batch.times for batch in batches]))
+
+
+def load_splits(data: DataConfig, rejected_dir: str | Path | None = None) -> Splits:
+    """Reads and splits a log in memory, as `SequenceExampleGen` does in a pipeline.
+
+    Args:
+        data: where the log is and how to split it.
+        rejected_dir: where to write the rows set aside and a summary, if anywhere.
+
+    Raises:
+        LogError: the log cannot be read or has no valid event.
+        TooManyBadRows: more rows were set aside than `data.max_bad_fraction` allows.
+        ConfigError: the boundaries of a time split leave no evaluation period.
+    """
+    with RejectedRows(rejected_dir) as rejected:
+        users, times = load_users(data, rejected)
+        summary = rejected.summarise(sum(len(user.items) for user in users))
+    summary.check(data.max_bad_fraction, rejected_dir)
+    boundaries = resolve_boundaries(data.split, times) if data.split.kind == "global_time" else None
+    splits = Splits(summary)
+    for user in users:
+        for name, example in split_user(user, boundaries).items():
+            getattr(splits, name).append(example)
+    return splits
+
+
+def no_events(path: str, rejected: dict[str, int]) -> LogError:
+    """The error for a log of which nothing can be used."""
+    reasons = ", ".join(f"{count:,} {reason}" for reason, count in sorted(rejected.items())) or "none"
+    return LogError(f"The log {path} has no valid event; rows set aside: {reasons}.")
+
+
+def duplicate_row(user_id: str, item: str, time: float, file: str, row: int, data: DataConfig) -> RejectedRow:
+    """The record of a row that repeats an earlier one."""
+    values = {data.user_column: user_id, data.item_column: item, data.time_column: str(time)}
+    return RejectedRow(file, row, DUPLICATE, values)
+
+
+def _example(user_id: str, items: Sequence[str]) -> UserExample:
+    return UserExample(user_id, list(items[:-1]), items[-1])
+
+
+def _group(batches: list[EventBatch], data: DataConfig) -> Iterator[tuple[UserEvents, list[RejectedRow]]]:
+    codes, names = pd.factorize(np.concatenate([batch.users for batch in batches]))
+    items = np.concatenate([batch.items for batch in batches])
+    times = np.concatenate([batch.times for batch in batches])
+    rows = np.concatenate([batch.rows for batch in batches])
+    starts = np.cumsum([0, *(len(batch.rows) for batch in batches)])
+    by_user = np.argsort(codes, kind="stable")
+    for name, positions in zip(names, np.split(by_user, np.cumsum(np.bincount(codes))[:-1]), strict=True):
+        user, dropped = order_events(name, items[positions], times[positions])
+        duplicates = []
+        for i in positions[dropped].tolist():
+            file = batches[int(np.searchsorted(starts, i, side="right")) - 1].file
+            duplicates.append(duplicate_row(name, items[i], times[i].item(), file, int(rows[i]), data))
+        yield user, duplicates

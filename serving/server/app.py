@@ -1,0 +1,83 @@
+"""Puts the services on a port."""
+
+from concurrent import futures
+from pathlib import Path
+
+import grpc
+from tensorflow_serving.apis import model_service_pb2_grpc, prediction_service_pb2_grpc
+
+from serving.server.errors import ServerStartError
+from serving.server.manager import ModelManager
+from serving.server.model_service import ModelService
+from serving.server.prediction_service import PredictionService
+
+WORKERS = 16
+MAX_MESSAGE_BYTES = 64 * 1024 * 1024
+GRACE_SECONDS = 10.0
+_OPTIONS = [
+    ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
+    ("grpc.max_send_message_length", MAX_MESSAGE_BYTES),
+    # Without this a second server on the same port would start and take half of the calls.
+    ("grpc.so_reuseport", 0),
+]
+
+
+class RunningServer:
+    """A server that answers until it is stopped.
+
+    Attributes:
+        port: where it listens.
+        manager: knows which versions are served.
+    """
+
+    def __init__(self, server: grpc.Server, port: int, manager: ModelManager) -> None:
+        self._server = server
+        self.port = port
+        self.manager = manager
+
+    def stop(self, grace_seconds: float = GRACE_SECONDS) -> None:
+        """Refuses new calls, lets those in flight end for at most `grace_seconds`, and frees the models."""
+        self._server.stop(grace_seconds).wait()
+        self.manager.close()
+
+
+def start_server(models: dict[str, Path], address: str) -> RunningServer:
+    """Loads the newest version of each model, then opens the port.
+
+    A model without a version that loads is answered with NOT_FOUND until one appears.
+
+    Args:
+        models: base directory of each model, by name.
+        address: `host:port`; port 0 takes a free one.
+
+    Raises:
+        ServerStartError: no model is given, a base directory does not exist, or the address cannot be used.
+    """
+    _check(models)
+    manager = ModelManager(models)
+    executor = futures.ThreadPoolExecutor(WORKERS, thread_name_prefix="grpc")
+    server = grpc.server(executor, options=_OPTIONS)
+    prediction_service_pb2_grpc.add_PredictionServiceServicer_to_server(PredictionService(manager), server)
+    model_service_pb2_grpc.add_ModelServiceServicer_to_server(ModelService(manager), server)
+    # The port opens last: whoever finds it open finds the models loaded.
+    manager.start()
+    try:
+        port = server.add_insecure_port(address)
+    except RuntimeError as error:
+        manager.close()
+        raise ServerStartError(
+            f"Cannot listen on {address}. If another server is using it, choose another port."
+        ) from error
+    server.start()
+    return RunningServer(server, port, manager)
+
+
+def _check(models: dict[str, Path]) -> None:
+    if not models:
+        raise ServerStartError("No model to serve was given: name at least one directory of versions.")
+    for name, base in models.items():
+        if not base.is_dir():
+            raise ServerStartError(
+                f"The base directory of model {name}, {base}, does not exist. It must hold a directory for each "
+                "version, such as 1/ with a saved_model.pb."
+            )

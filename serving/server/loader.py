@@ -1,0 +1,107 @@
+"""Loads one version of a model the way TF Serving does: a V1 session and the signatures' tensor names."""
+
+import importlib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import grpc
+import tensorflow as tf
+from google.protobuf.message import DecodeError
+from tensorflow.core.framework import tensor_pb2
+from tensorflow.core.protobuf import meta_graph_pb2, saved_model_pb2
+
+from serving.server.errors import ModelLoadError, RequestError
+from serving.server.signature import Signature
+
+SAVED_MODEL_FILE = "saved_model.pb"
+_SCANN_OPS = "Scann>"
+
+
+class LoadedVersion:
+    """A SavedModel in memory. Any number of threads may call `run`; `close` must come after the last of them."""
+
+    def __init__(
+        self, session: tf.compat.v1.Session, signature_defs: Mapping[str, meta_graph_pb2.SignatureDef]
+    ) -> None:
+        self._session = session
+        self.signature_defs = dict(signature_defs)
+        self._signatures = {
+            # Initialisation ops are listed among the signatures, without a method name.
+            name: Signature(session, definition)
+            for name, definition in signature_defs.items()
+            if definition.method_name
+        }
+
+    def run(
+        self, signature_name: str, inputs: Mapping[str, tensor_pb2.TensorProto], output_filter: Sequence[str]
+    ) -> dict[str, tensor_pb2.TensorProto]:
+        """Runs a signature once; see `Signature.run`.
+
+        Raises:
+            RequestError: there is no such signature, or it refused the request.
+        """
+        signature = self._signatures.get(signature_name)
+        if signature is None:
+            raise RequestError(
+                grpc.StatusCode.FAILED_PRECONDITION, f'Serving signature key "{signature_name}" not found.'
+            )
+        return signature.run(inputs, output_filter)
+
+    def close(self) -> None:
+        """Frees the model's memory."""
+        self._session.close()
+
+
+def load_version(path: Path) -> LoadedVersion:
+    """Loads a SavedModel directory into a graph of its own.
+
+    Raises:
+        ModelLoadError: it cannot be read, or needs ScaNN and ScaNN is not installed.
+    """
+    if _uses_scann(path):
+        _import_scann(path)
+    graph = tf.Graph()
+    session = tf.compat.v1.Session(graph=graph)
+    try:
+        with graph.as_default():
+            meta_graph = tf.compat.v1.saved_model.load(session, [tf.saved_model.SERVING], str(path))
+        graph.finalize()
+        return LoadedVersion(session, _copy_signatures(meta_graph))
+    except tf.errors.OpError as error:
+        session.close()
+        raise ModelLoadError(f"{path} cannot be loaded: {error.message}", error.error_code) from error
+    except Exception as error:  # TensorFlow raises many types for a damaged SavedModel
+        session.close()
+        raise ModelLoadError(f"{path} cannot be loaded: {error}") from error
+
+
+def _uses_scann(path: Path) -> bool:
+    saved_model = saved_model_pb2.SavedModel()
+    try:
+        saved_model.ParseFromString((path / SAVED_MODEL_FILE).read_bytes())
+    except (OSError, DecodeError) as error:
+        raise ModelLoadError(f"{path / SAVED_MODEL_FILE} cannot be read: {error}") from error
+    graphs = [meta_graph.graph_def for meta_graph in saved_model.meta_graphs]
+    nodes = [node for graph in graphs for node in graph.node]
+    nodes += [node for graph in graphs for function in graph.library.function for node in function.node_def]
+    return any(node.op.startswith(_SCANN_OPS) for node in nodes)
+
+
+def _import_scann(path: Path) -> None:
+    try:
+        importlib.import_module("scann")
+    except ImportError as error:
+        raise ModelLoadError(
+            f"{path} was exported with a ScaNN index, and ScaNN cannot be imported here ({error}). "
+            "Install it (pip install 'scann==1.3.2'), or export the exact model, which needs no ScaNN.",
+            grpc.StatusCode.FAILED_PRECONDITION.value[0],
+        ) from error
+
+
+def _copy_signatures(meta_graph: meta_graph_pb2.MetaGraphDef) -> dict[str, meta_graph_pb2.SignatureDef]:
+    """Copies, so that the graph definition they came with can be freed."""
+    copies = {}
+    for name, definition in meta_graph.signature_def.items():
+        copies[name] = meta_graph_pb2.SignatureDef()
+        copies[name].CopyFrom(definition)
+    return copies

@@ -1,0 +1,118 @@
+"""One runnable signature of a loaded SavedModel."""
+
+from collections.abc import Mapping, Sequence
+
+import grpc
+import numpy as np
+import tensorflow as tf
+from tensorflow.core.framework import tensor_pb2
+from tensorflow.core.protobuf import meta_graph_pb2
+
+from serving.server.errors import RequestError, status_code
+from serving.server.tensors import decode, dtype_name, encode
+
+_TF_PREFIX = "Graph execution error:\n\n"
+_TF_SUFFIX = "\n\t [[{{node"
+
+
+class Signature:
+    """Checks requests against a signature and runs them.
+
+    Args:
+        session: holds the loaded graph.
+        definition: names the graph's tensors.
+
+    Raises:
+        KeyError, ValueError: the graph has no such tensors, or a default value cannot be read.
+    """
+
+    def __init__(self, session: tf.compat.v1.Session, definition: meta_graph_pb2.SignatureDef) -> None:
+        self._session = session
+        self._definition = definition
+        graph = session.graph
+        self._feeds = {alias: graph.get_tensor_by_name(info.name) for alias, info in definition.inputs.items()}
+        self._fetches = {alias: graph.get_tensor_by_name(info.name) for alias, info in definition.outputs.items()}
+        self._defaults = {alias: decode(proto) for alias, proto in definition.defaults.items()}
+
+    def run(
+        self, inputs: Mapping[str, tensor_pb2.TensorProto], output_filter: Sequence[str]
+    ) -> dict[str, tensor_pb2.TensorProto]:
+        """Runs the graph once.
+
+        Args:
+            inputs: a tensor for each input of the signature; those with a default may be missing.
+            output_filter: the outputs wanted, all if empty.
+
+        Raises:
+            RequestError: the request does not fit the signature, or the graph refused or failed.
+        """
+        self._check_names(set(inputs))
+        arrays = {**self._defaults, **{alias: self._read(alias, proto) for alias, proto in inputs.items()}}
+        aliases = self._wanted(output_filter)
+        feeds = {self._feeds[alias]: array for alias, array in arrays.items()}
+        try:
+            values = self._session.run([self._fetches[alias] for alias in aliases], feeds)
+        except tf.errors.OpError as error:
+            raise RequestError(status_code(error.error_code), _graph_message(error.message)) from error
+        outputs = self._definition.outputs
+        return {alias: encode(value, outputs[alias].dtype) for alias, value in zip(aliases, values, strict=True)}
+
+    def _check_names(self, sent: set[str]) -> None:
+        known = set(self._feeds)
+        unknown, missing = sent - known, known - sent - set(self._defaults)
+        if not unknown and not missing:
+            return
+        sizes_fit = len(sent) == len(known) or (len(sent) < len(known) and self._defaults)
+        if unknown and sizes_fit:
+            message = (
+                f"input tensor alias not found in signature: {_join(unknown)}. "
+                f"Inputs expected to be in the set {{{_join(known)}}}."
+            )
+        else:
+            message = (
+                f"input size does not match signature: {len(sent)}!={len(known)} len({{{_join(sent)}}}) "
+                f"!= len({{{_join(known)}}}). Sent extra: {{{_join(unknown)}}}. "
+                f"Missing but required: {{{_join(missing)}}}."
+            )
+        raise RequestError(grpc.StatusCode.INVALID_ARGUMENT, message)
+
+    def _read(self, alias: str, proto: tensor_pb2.TensorProto) -> np.ndarray:
+        try:
+            array = decode(proto)
+        except ValueError as error:
+            raise RequestError(grpc.StatusCode.INVALID_ARGUMENT, f"tensor parsing error: {alias}: {error}.") from error
+        info = self._definition.inputs[alias]
+        if proto.dtype != info.dtype or not self._feeds[alias].shape.is_compatible_with(array.shape):
+            raise RequestError(
+                grpc.StatusCode.INVALID_ARGUMENT,
+                f'Input "{alias}" must be {dtype_name(info.dtype)} of shape {_shape_text(self._feeds[alias].shape)}, '
+                f"but {dtype_name(proto.dtype)} of shape {list(array.shape)} was received.",
+            )
+        return array
+
+    def _wanted(self, output_filter: Sequence[str]) -> list[str]:
+        for alias in output_filter:
+            if alias not in self._fetches:
+                raise RequestError(
+                    grpc.StatusCode.INVALID_ARGUMENT,
+                    f"output tensor alias not found in signature: {alias} "
+                    f"Outputs expected to be in the set {{{_join(set(self._fetches))}}}.",
+                )
+            if list(output_filter).count(alias) > 1:
+                raise RequestError(grpc.StatusCode.INVALID_ARGUMENT, f"duplicate output tensor alias: {alias}")
+        return list(output_filter) or sorted(self._fetches)
+
+
+def _join(names: set[str]) -> str:
+    return ",".join(sorted(names))
+
+
+def _shape_text(shape: tf.TensorShape) -> str:
+    if shape.rank is None:
+        return "any rank"
+    return "[" + ", ".join("?" if size is None else str(size) for size in shape) + "]"
+
+
+def _graph_message(message: str) -> str:
+    """Leaves out what TensorFlow's Python session wraps around the op's own sentence."""
+    return message.removeprefix(_TF_PREFIX).split(_TF_SUFFIX, maxsplit=1)[0]

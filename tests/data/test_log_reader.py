@@ -1,0 +1,206 @@
+"""Reading logs: every kind of bad row, every format, ids as they are written."""
+
+import gzip
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from dimerec_tf.config import DataConfig
+from dimerec_tf.data import csv_lines
+from dimerec_tf.data.log_reader import LogError, list_log_files, read_log
+
+HEADER = "user_id,item_id,timestamp\n"
+
+
+def read(path, **settings):
+    """All events as (user, item, time, row) and all rejected rows as (row, reason)."""
+    batches = list(read_log(DataConfig(path=str(path), **settings)))
+    events = [
+        event
+        for batch in batches
+        for event in zip(batch.users, batch.items, batch.times.tolist(), batch.rows.tolist(), strict=True)
+    ]
+    return events, [(row.row, row.reason) for batch in batches for row in batch.rejected]
+
+
+def write(path: Path, text: str | bytes) -> Path:
+    path.write_bytes(text if isinstance(text, bytes) else text.encode())
+    return path
+
+
+def test_every_kind_of_bad_row_is_set_aside_with_its_line_number(tmp_path):
+    text = HEADER + "u1,i1,1\n,i2,2\nu1, ,3\nu1,i3,soon\nu1,i4\n\nu1,i5,5,extra\nu1,i6,nan\nu1,i7,inf\nu1,i8,8\n"
+    events, rejected = read(write(tmp_path / "log.csv", text))
+    assert events == [("u1", "i1", 1, 2), ("u1", "i8", 8, 11)]
+    assert sorted(rejected) == [
+        (3, "missing user id"),
+        (4, "missing item id"),
+        (5, "unparsable time"),
+        (6, "wrong number of fields"),
+        (8, "wrong number of fields"),
+        (9, "unparsable time"),
+        (10, "unparsable time"),
+    ]
+
+
+def test_a_rejected_row_carries_its_raw_values(tmp_path):
+    path = write(tmp_path / "log.csv", HEADER + "u1, 007 ,soon\nu1,i4\n")
+    (batch,) = read_log(DataConfig(path=str(path)))
+    short, timeless = batch.rejected
+    assert timeless.values == {"user_id": "u1", "item_id": " 007 ", "timestamp": "soon"}
+    assert short.values == {"line": "u1,i4"}
+    assert short.file == timeless.file == str(path)
+
+
+def test_ids_keep_their_exact_text(tmp_path):
+    ids = ["1", "1.0", "007", "1e3", "NaN", "NULL", "é", " a ", "True"]
+    text = HEADER + "".join(f"{name},{name},{time}\n" for time, name in enumerate(ids))
+    events, rejected = read(write(tmp_path / "log.csv", text))
+    assert [(user, item) for user, item, _, _ in events] == [(name, name) for name in ids]
+    assert not rejected
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_a_stray_quote_costs_its_own_line_at_most(tmp_path, end):
+    lines = ["user_id,item_id,timestamp,note", 'u1,i1,1,"open', "u1,i2,2,", 'u1,"i,3",3,"a ""b"""', 'u1,i4,4,5" x,"y']
+    lines += [f"u{n},i,{n}," for n in range(5, 40)]
+    events, rejected = read(write(tmp_path / "log.csv", end.join(lines) + end))
+    assert [row for _, _, _, row in events] == [3, 4, *range(6, 41)]
+    assert events[1][1] == "i,3"
+    assert sorted(rejected) == [(2, "wrong number of fields"), (5, "wrong number of fields")]
+
+
+def test_quotes_in_tab_separated_text_are_plain_characters(tmp_path):
+    path = write(tmp_path / "log.tsv", 'user_id\titem_id\ttimestamp\n"u1\ti"1\t1\nu2\ti2\t2\n')
+    events, rejected = read(path, delimiter="\t")
+    assert [(user, item) for user, item, _, _ in events] == [('"u1', 'i"1'), ("u2", "i2")]
+    assert not rejected
+
+
+def test_text_that_is_not_utf8_is_set_aside(tmp_path):
+    path = write(tmp_path / "log.csv", HEADER.encode() + b"u\xff,i1,1\nu2,i2,2\n")
+    assert read(path) == ([("u2", "i2", 2, 3)], [(2, "not UTF-8 text")])
+
+
+def test_line_numbers_hold_across_blocks(tmp_path, monkeypatch):
+    monkeypatch.setattr(csv_lines, "BLOCK_BYTES", 64)
+    lines = [f"u{n},i{n},{n}" if n % 7 else "bad" for n in range(2, 200)]
+    events, rejected = read(write(tmp_path / "log.csv", HEADER + "\n".join(lines)))
+    assert [row for _, _, _, row in events] == [n for n in range(2, 200) if n % 7]
+    assert all(item == f"i{row}" for _, item, _, row in events)
+    assert rejected == [(n, "wrong number of fields") for n in range(7, 200, 7)]
+
+
+def test_recbole_headers_byte_order_mark_and_other_columns(tmp_path):
+    text = b"\xef\xbb\xbfrating:float\titem_id:token\tuser_id:token\ttimestamp:float\n3\ti1\tu1\t10\n"
+    events, _ = read(write(tmp_path / "log.inter", text), delimiter="\t")
+    assert events == [("u1", "i1", 10, 2)]
+
+
+def test_iso_times_are_seconds_since_1970_utc(tmp_path):
+    times = [
+        "1970-01-02",
+        "1970-01-01T00:00:01Z",
+        "1970-01-01 01:00:00.5+01:00",
+        "1970-13-01",
+        "01/02/1970",
+        "now",
+        "7",
+    ]
+    events, rejected = read(write(tmp_path / "log.csv", HEADER + "".join(f"u,i,{time}\n" for time in times)))
+    assert [time for _, _, time, _ in events] == [86400.0, 1.0, 0.5, 7.0]
+    assert [row for row, _ in rejected] == [5, 6, 7]
+
+
+def test_large_whole_times_stay_exact(tmp_path):
+    times = [2**53, 2**53 + 1, 2**62 + 1]
+    text = HEADER + "".join(f"u,i,{time}\n" for time in times) + "u,i,bad\n"
+    events, _ = read(write(tmp_path / "log.csv", text))
+    assert [time for _, _, time, _ in events] == times
+
+
+@pytest.mark.parametrize("text", ["1e3", "1000", "1000.0", " 1000 "])
+def test_numbers_may_be_written_in_any_usual_way(tmp_path, text):
+    events, _ = read(write(tmp_path / "log.csv", HEADER + f"u,i,{text}\n"))
+    assert events == [("u", "i", 1000, 2)]
+
+
+def test_gzip_holds_the_same_events(tmp_path):
+    text = HEADER + "u1,i1,1\nu2,,2\n"
+    plain = read(write(tmp_path / "a.csv", text))
+    packed = read(write(tmp_path / "b.csv.gz", gzip.compress(text.encode())))
+    assert plain == packed and plain[0] == [("u1", "i1", 1, 2)]
+
+
+def test_parquet_integer_ids_become_decimal_text(tmp_path):
+    table = pa.table(
+        {
+            "timestamp": pa.array([1.5, None, float("nan"), 2.0]),
+            "user_id": pa.array([1, 2, 3, None], pa.int64()),
+            "item_id": pa.array(["007", "b", "c", "d"]).dictionary_encode(),
+        }
+    )
+    pq.write_table(table, tmp_path / "log.parquet")
+    events, rejected = read(tmp_path / "log.parquet")
+    assert events == [("1", "007", 1.5, 1)]
+    assert rejected == [(2, "unparsable time"), (3, "unparsable time"), (4, "missing user id")]
+
+
+def test_parquet_timestamps_are_seconds(tmp_path):
+    moments = pa.array(np.array(["1970-01-01T00:00:01.5", "1969-12-31"], "datetime64[ns]"))
+    pq.write_table(
+        pa.table({"user_id": ["a", "b"], "item_id": ["x", "y"], "timestamp": moments}), tmp_path / "l.parquet"
+    )
+    events, _ = read(tmp_path / "l.parquet")
+    assert [time for _, _, time, _ in events] == [1.5, -86400.0]
+
+
+def test_parquet_ids_that_are_fractions_are_refused(tmp_path):
+    pq.write_table(pa.table({"user_id": [1.0], "item_id": ["x"], "timestamp": [1]}), tmp_path / "l.parquet")
+    with pytest.raises(LogError, match="'user_id' has type double"):
+        read(tmp_path / "l.parquet")
+
+
+def test_a_directory_is_read_by_name_without_hidden_and_foreign_files(tmp_path):
+    write(tmp_path / "b.csv", HEADER + "u2,i2,2\n")
+    write(tmp_path / "a.csv", HEADER + "u1,i1,1\n")
+    for name in ("_SUCCESS", "._a.csv", "README.md", "a.csv.crc"):
+        write(tmp_path / name, "nothing to read")
+    events, rejected = read(tmp_path)
+    assert [user for user, _, _, _ in events] == ["u1", "u2"]
+    assert not rejected
+
+
+@pytest.mark.parametrize(
+    ("setting", "value"), [("user_column", "uid"), ("item_column", "sku"), ("time_column", "when"), ("delimiter", ";")]
+)
+def test_a_missing_column_names_the_key_and_the_columns_found(tmp_path, setting, value):
+    path = write(tmp_path / "log.csv", HEADER + "u1,i1,1\n")
+    with pytest.raises(LogError, match=f"data.{setting}") as failure:
+        read(path, **{setting: value})
+    assert "item_id" in str(failure.value) and "\n" not in str(failure.value)
+
+
+def test_nothing_to_read_is_one_clear_error(tmp_path):
+    with pytest.raises(LogError, match="no log at"):
+        list_log_files(str(tmp_path / "absent.csv"))
+    with pytest.raises(LogError, match="No log in the directory"):
+        list_log_files(str(tmp_path))
+    with pytest.raises(LogError, match=r"data\.path is empty"):
+        list_log_files("")
+    with pytest.raises(LogError, match="no header line"):
+        read(write(tmp_path / "empty.csv", ""))
+
+
+def test_a_truncated_archive_is_an_error_not_a_short_log(tmp_path):
+    rows = "".join(f"user{n * 7919 % 1000},item{n * 104729 % 997},{n}\n" for n in range(5000))
+    packed = gzip.compress((HEADER + rows).encode())
+    with pytest.raises(LogError, match="cannot be read"):
+        read(write(tmp_path / "log.csv.gz", packed[: len(packed) // 2]))
+
+
+def test_a_header_alone_holds_no_events(tmp_path):
+    assert read(write(tmp_path / "log.csv", HEADER)) == ([], [])

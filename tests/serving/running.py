@@ -1,0 +1,71 @@
+"""Running servers for the tests, and how to ask and wait for them."""
+
+import socket
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import grpc
+from tensorflow_serving.apis import model_service_pb2_grpc, prediction_service_pb2_grpc
+
+from serving.server.app import RunningServer, start_server
+from serving.server.served_model import State
+from tests.serving.toy import NAME, request
+
+TIMEOUT = 20
+
+
+@dataclass
+class Stubs:
+    """A running server with TF Serving's generated stubs on a channel to it."""
+
+    server: RunningServer
+    predictions: prediction_service_pb2_grpc.PredictionServiceStub
+    models: model_service_pb2_grpc.ModelServiceStub
+
+    @property
+    def address(self) -> str:
+        return f"127.0.0.1:{self.server.port}"
+
+    def states(self) -> dict[int, State]:
+        return {number: status.state for number, status in self.server.manager.statuses(NAME).items()}
+
+    def users(self) -> int:
+        """How many requests use the served version now."""
+        lease = self.server.manager._models[NAME]._current
+        return lease.users if lease else 0
+
+    def answered_by(self) -> int:
+        """The version that answers a request, by its own word and by its first score."""
+        response = self.predictions.Predict(request([["a"]]), timeout=TIMEOUT)
+        version = response.model_spec.version.value
+        assert response.outputs["scores"].float_val[0] == version, "the answer is of another version than it says"
+        return version
+
+
+@contextmanager
+def serving(base: Path) -> Iterator[Stubs]:
+    server = start_server({NAME: base}, "127.0.0.1:0")
+    with grpc.insecure_channel(f"127.0.0.1:{server.port}") as channel:
+        yield Stubs(
+            server,
+            prediction_service_pb2_grpc.PredictionServiceStub(channel),
+            model_service_pb2_grpc.ModelServiceStub(channel),
+        )
+    server.stop(grace_seconds=5)
+
+
+def until(condition: Callable[[], bool]) -> None:
+    """Waits for a condition; fails when it does not come true in time."""
+    end = time.monotonic() + TIMEOUT
+    while not condition():
+        assert time.monotonic() < end, "the server did not get there in time"
+        time.sleep(0.01)
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]

@@ -1,0 +1,159 @@
+"""`dimerec recommend` and `dimerec serve`."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+import typer
+from typer.testing import CliRunner
+
+from dimerec_tf.cli.recommend import recommend
+from dimerec_tf.cli.serve import serve
+from dimerec_tf.errors import DimeRecError
+from serving.client.client import RecommendClient, RecommendError
+from tests.serving.running import Stubs, free_port, until
+from tests.serving.toy import NAME, TOO_LARGE
+
+app = typer.Typer()
+app.command()(recommend)
+app.command()(serve)
+runner = CliRunner()
+
+
+@pytest.fixture
+def titles(tmp_path: Path) -> Path:
+    path = tmp_path / "items.csv"
+    path.write_text('item_id,title,year\na,Alien [1979],1979\nb,"Bits, Bytes",\n', encoding="utf-8")
+    return path
+
+
+def ask(stubs: Stubs, *arguments: str) -> str:
+    command = ["recommend", "--server", stubs.address, "--model-name", NAME, *arguments]
+    result = runner.invoke(app, command, catch_exceptions=False)
+    assert result.exit_code == 0
+    return result.output
+
+
+def test_the_table_shows_rank_item_title_and_score(toy_server: Stubs, titles: Path) -> None:
+    output = ask(toy_server, "--user-history", "c, d", "--k", "3", "--titles", str(titles))
+    rows = [line.split("│")[1:-1] for line in output.splitlines() if line.startswith("│")]
+    assert [[cell.strip() for cell in row] for row in rows] == [
+        ["1", "a", "Alien [1979]", "7.0000"],
+        ["2", "b", "Bits, Bytes", "6.9000"],
+        ["3", "c", "", "6.8000"],
+    ]
+    assert "most popular" not in output
+
+
+def test_json_is_for_programs(toy_server: Stubs, titles: Path) -> None:
+    output = ask(
+        toy_server,
+        "--user-history",
+        "a",
+        "--filter-seen",
+        "--exclude",
+        "c,d",
+        "--k",
+        "2",
+        "--titles",
+        str(titles),
+        "--json",
+    )
+    answer = json.loads(output)
+    assert answer["cold_start"] is False
+    assert [(item["rank"], item["item_id"], item["title"]) for item in answer["items"]] == [
+        (1, "b", "Bits, Bytes"),
+        (2, "é", None),
+    ]
+
+
+def test_a_cold_start_is_noted(toy_server: Stubs) -> None:
+    assert "most popular items" in ask(toy_server, "--user-history", "", "--k", "3")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "text"),
+    [
+        (["--k", "6"], TOO_LARGE),
+        (["--model-name", "x"], "Servable not found"),
+        (["--titles", "missing.csv"], "Cannot read the titles"),
+    ],
+)
+def test_errors_are_sentences(toy_server: Stubs, arguments: list[str], text: str) -> None:
+    command = ["recommend", "--server", toy_server.address, "--model-name", NAME, "--user-history", "a", *arguments]
+    result = runner.invoke(app, command)
+    assert result.exit_code == 1
+    assert isinstance(result.exception, DimeRecError)
+    assert text in str(result.exception)
+
+
+def test_titles_need_their_columns(tmp_path: Path) -> None:
+    path = tmp_path / "items.csv"
+    path.write_text("id,title\n1,x\n")
+    result = runner.invoke(app, ["recommend", "--user-history", "a", "--titles", str(path)])
+    assert "has no column item_id" in str(result.exception)
+
+
+def test_serve_answers_until_it_is_told_to_stop(own_base: Path) -> None:
+    port = free_port()
+    answers: list[tuple[str, ...]] = []
+
+    def ask_then_terminate() -> None:
+        with RecommendClient(f"127.0.0.1:{port}", "further") as client:
+            until(lambda: _try(client, answers))
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    former = signal.getsignal(signal.SIGTERM)
+    thread = threading.Thread(target=ask_then_terminate)
+    thread.start()
+    arguments = ["--model-base-path", str(own_base), "--model", f"further={own_base}", "--port", str(port)]
+    result = runner.invoke(app, ["serve", *arguments], catch_exceptions=False)
+    thread.join()
+    assert result.exit_code == 0
+    assert answers == [("a", "b")]
+    assert f"Listening on port {port}" in result.output
+    assert "dimerec: version 1, from" in result.output
+    assert signal.getsignal(signal.SIGTERM) is former
+
+
+def _try(client: RecommendClient, answers: list[tuple[str, ...]]) -> bool:
+    try:
+        answers.append(client.recommend([["a"]], k=2)[0].item_ids)
+    except RecommendError:
+        return False
+    return True
+
+
+@pytest.mark.parametrize(
+    ("arguments", "text"),
+    [
+        ([], "Nothing to serve"),
+        (["--model", "shop"], "must be NAME=DIR, got 'shop'"),
+        (["--model", "a=x", "--model", "a=y"], "given twice"),
+        (["--model-base-path", "missing-directory"], "does not exist"),
+    ],
+)
+def test_serve_refuses_what_it_cannot_serve(arguments: list[str], text: str) -> None:
+    result = runner.invoke(app, ["serve", *arguments])
+    assert result.exit_code == 1
+    assert isinstance(result.exception, DimeRecError)
+    assert text in str(result.exception)
+
+
+@pytest.mark.parametrize("command", ["serve", "recommend"])
+def test_help_shows_an_example(command: str) -> None:
+    result = runner.invoke(app, [command, "--help"])
+    assert f"Example: dimerec {command} " in result.output
+
+
+def test_importing_the_commands_does_not_import_tensorflow() -> None:
+    code = (
+        "import sys, dimerec_tf.cli.serve, dimerec_tf.cli.recommend; print({'tensorflow', 'grpc'} & set(sys.modules))"
+    )
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
+    assert run.stdout.strip() == "set()"

@@ -1,0 +1,100 @@
+import shutil
+from pathlib import Path
+
+import pytest
+from tfx.proto import pusher_pb2
+from tfx.types import standard_artifacts
+from tfx.utils import proto_utils
+
+from tfx_pipeline.components.atomic_pusher import executor
+from tfx_pipeline.components.atomic_pusher.executor import Executor, push
+
+
+@pytest.fixture
+def base(tmp_path: Path) -> Path:
+    return tmp_path / "serving" / "dimerec"
+
+
+def _export(root: Path, text: str, scann: bool = True) -> tuple[Path, Path]:
+    paths = root / "Format-Serving", root / executor.SCANN_FOLDER
+    for path in paths[: 1 + scann]:
+        (path / "variables").mkdir(parents=True)
+        (path / "saved_model.pb").write_text(text)
+        (path / "variables" / "data").write_text(text + path.name)
+    return paths
+
+
+def _names(directory: Path) -> list[str]:
+    return sorted(entry.name for entry in directory.iterdir()) if directory.exists() else []
+
+
+def test_versions_count_up_and_both_exports_share_the_number(tmp_path: Path, base: Path) -> None:
+    assert push(*_export(tmp_path / "a", "a"), base) == 1
+    assert push(*_export(tmp_path / "b", "b"), base) == 2
+    assert _names(base) == _names(base.with_name("dimerec_scann")) == ["1", "2"]
+    assert (base / "2" / "variables" / "data").read_text() == "bFormat-Serving"
+
+
+def test_the_same_model_again_is_not_copied(tmp_path: Path, base: Path) -> None:
+    exports = _export(tmp_path / "a", "a")
+    assert push(*exports, base) == push(*exports, base) == 1
+    assert _names(base) == ["1"]
+
+
+def test_an_older_model_again_is_a_new_version(tmp_path: Path, base: Path) -> None:
+    first, second = _export(tmp_path / "a", "a"), _export(tmp_path / "b", "b")
+    assert [push(*first, base), push(*second, base), push(*first, base)] == [1, 2, 3]
+
+
+def test_without_scann_only_the_exact_export_is_pushed(tmp_path: Path, base: Path) -> None:
+    push(*_export(tmp_path / "a", "a", scann=False), base)
+    assert _names(base.parent) == ["dimerec"]
+
+
+@pytest.mark.parametrize("killed_at", [1, 2])
+def test_a_push_killed_in_the_middle_leaves_no_version_and_the_next_one_succeeds(
+    tmp_path: Path, base: Path, monkeypatch: pytest.MonkeyPatch, killed_at: int
+) -> None:
+    copies = 0
+
+    def killed(source: Path, target: Path, *further: object, **options: object) -> None:
+        nonlocal copies
+        if Path(source).parent == tmp_path / "a":
+            copies += 1
+            if copies == killed_at:
+                target.mkdir(parents=True)
+                shutil.copy(source / "saved_model.pb", target)
+                raise KeyboardInterrupt
+        copytree(source, target, *further, **options)
+
+    copytree = shutil.copytree
+    exports = _export(tmp_path / "a", "a")
+    monkeypatch.setattr(executor.shutil, "copytree", killed)
+    with pytest.raises(KeyboardInterrupt):
+        push(*exports, base)
+    assert not [name for name in _names(base) if name.isdecimal()]
+    monkeypatch.undo()
+    assert push(*exports, base) == 1
+    assert _names(base) == _names(base.with_name("dimerec_scann")) == ["1"]
+
+
+@pytest.mark.parametrize("blessed", [True, False])
+def test_only_a_blessed_model_is_pushed(tmp_path: Path, base: Path, blessed: bool) -> None:
+    _export(tmp_path / "model", "a")
+    model, blessing, pushed = (
+        standard_artifacts.Model(),
+        standard_artifacts.ModelBlessing(),
+        standard_artifacts.PushedModel(),
+    )
+    model.uri, blessing.uri, pushed.uri = str(tmp_path / "model"), str(tmp_path / "blessing"), str(tmp_path / "pushed")
+    blessing.set_int_custom_property("blessed", int(blessed))
+    destination = pusher_pb2.PushDestination(filesystem=pusher_pb2.PushDestination.Filesystem(base_directory=str(base)))
+    Executor().Do(
+        {"model": [model], "model_blessing": [blessing]},
+        {"pushed_model": [pushed]},
+        {"push_destination": proto_utils.proto_to_json(destination)},
+    )
+    assert pushed.get_int_custom_property("pushed") == int(blessed)
+    assert _names(base) == (["1"] if blessed else [])
+    if blessed:
+        assert pushed.get_string_custom_property("pushed_version") == "1"

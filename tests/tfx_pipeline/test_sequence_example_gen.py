@@ -1,0 +1,196 @@
+"""SequenceExampleGen: what its executor writes, sets aside and refuses."""
+
+import json
+import os
+import random
+from pathlib import Path
+from typing import NamedTuple
+
+import apache_beam as beam
+import dill
+import pytest
+import tensorflow as tf
+from tfx.components.example_gen.driver import FileBasedDriver
+from tfx.dsl.components.base.base_beam_executor import BaseBeamExecutor
+from tfx.orchestration import data_types
+from tfx.types import artifact_utils, standard_artifacts
+
+from dimerec_tf.config import DataConfig, SplitConfig
+from dimerec_tf.data.log_reader import LogError
+from dimerec_tf.data.rejects import TooManyBadRows
+from dimerec_tf.data.splits import SPLIT_NAMES, UserExample, load_splits
+from tfx_pipeline.components.sequence_example_gen.component import SequenceExampleGen, input_place
+from tfx_pipeline.components.sequence_example_gen.events import AddTimes, ReadEvents, ResolveBoundaries, SplitUser
+from tfx_pipeline.components.sequence_example_gen.executor import Executor
+
+HEADER = "user_id,item_id,timestamp\n"
+GLOBAL_TIME = SplitConfig(kind="global_time", eval_from=0.6, test_from=0.8)
+BEAM_ARGS = ["--direct_running_mode=in_memory", "--direct_num_workers=1"]
+
+
+class Output(NamedTuple):
+    examples: standard_artifacts.Examples
+    rejected: Path
+
+    def split(self, name: str) -> list[UserExample]:
+        """Examples in the order of the files."""
+        uri = artifact_utils.get_split_uri([self.examples], name)
+        files = sorted(tf.io.gfile.glob(f"{uri}/*"))
+        records = tf.data.TFRecordDataset(files, compression_type="GZIP").as_numpy_iterator()
+        return [self._decode(tf.train.Example.FromString(record)) for record in records]
+
+    @staticmethod
+    def _decode(example: tf.train.Example) -> UserExample:
+        features = {key: [v.decode() for v in f.bytes_list.value] for key, f in example.features.feature.items()}
+        assert set(features) == {"user_id", "history_item_ids", "target_item_id"}
+        (user,), (target,) = features["user_id"], features["target_item_id"]
+        return UserExample(user, features["history_item_ids"], target)
+
+
+def run(data: DataConfig, folder: Path) -> Output:
+    component = SequenceExampleGen(data=data, rejected_dir=str(folder / "rejected"), code_version="1")
+    examples = standard_artifacts.Examples()
+    examples.uri = str(folder / "examples")
+    # Without arguments of its own TFX does not build a source package first, which takes longer than the run.
+    executor = Executor(BaseBeamExecutor.Context(make_beam_pipeline_fn=lambda: beam.Pipeline(argv=BEAM_ARGS)))
+    executor.Do({}, {"examples": [examples]}, dict(component.exec_properties))
+    return Output(examples, folder / "rejected")
+
+
+@pytest.fixture
+def log(tmp_path) -> Path:
+    """Three files with ties, repeats and every kind of bad row: 331 rows, 18 of them bad."""
+    chance = random.Random(7)
+    folder = tmp_path / "log"
+    folder.mkdir()
+    rows = [f"u{chance.randrange(25)},i{chance.randrange(40)},{chance.randrange(60)}" for _ in range(300)]
+    rows += [f"long,i{n},{n // 3}" for n in range(20)]
+    rows = list(dict.fromkeys(rows))
+    rows += [rows[3], rows[50], ",i1,1", "u1,,2", "u1,i1,later", "u1,i1"]
+    for part in range(3):
+        (folder / f"part-{part}.csv").write_text(HEADER + "\n".join(rows[part::3]) + "\n")
+    return folder
+
+
+@pytest.mark.parametrize("split", [SplitConfig(), GLOBAL_TIME], ids=lambda split: split.kind)
+def test_it_writes_what_load_splits_gives(log, tmp_path, split):
+    data = DataConfig(path=str(log), split=split, max_bad_fraction=0.2)
+    output, expected = run(data, tmp_path / "tfx"), load_splits(data, tmp_path / "memory")
+    assert artifact_utils.decode_split_names(output.examples.split_names) == list(SPLIT_NAMES)
+    for name in SPLIT_NAMES:
+        written = output.split(name)
+        assert written and sorted(written, key=lambda e: e.user_id) == sorted(
+            getattr(expected, name), key=lambda e: e.user_id
+        )
+    rejected = [
+        (folder / "rejected.jsonl").read_text().splitlines() for folder in (output.rejected, tmp_path / "memory")
+    ]
+    assert len(rejected[0]) == 6 and sorted(rejected[0]) == sorted(rejected[1])
+    assert (output.rejected / "summary.json").read_text() == (tmp_path / "memory" / "summary.json").read_text()
+
+
+def test_the_same_log_gives_the_same_files(log, tmp_path):
+    data = DataConfig(path=str(log), max_bad_fraction=0.2)
+    first, second = (run(data, tmp_path / name) for name in ("a", "b"))
+    for name in SPLIT_NAMES:
+        assert first.split(name) == second.split(name)
+
+
+def test_too_many_bad_rows_stop_the_step(log, tmp_path):
+    with pytest.raises(TooManyBadRows, match=r"2 exact duplicate, 1 missing item id") as failure:
+        run(DataConfig(path=str(log), max_bad_fraction=0.001), tmp_path)
+    assert "\n" not in str(failure.value) and str(tmp_path / "rejected") in str(failure.value)
+    reasons = [
+        json.loads(line)["reason"] for line in (tmp_path / "rejected" / "rejected.jsonl").read_text().splitlines()
+    ]
+    assert sorted(set(reasons)) == [
+        "exact duplicate",
+        "missing item id",
+        "missing user id",
+        "unparsable time",
+        "wrong number of fields",
+    ]
+
+
+def test_a_missing_column_in_one_file_is_one_sentence(log, tmp_path):
+    (log / "part-9.csv").write_text("user,item,time\na,b,1\n")
+    with pytest.raises(LogError, match=r"^\S*part-9\.csv has no column 'user_id'.*data\.user_column") as failure:
+        run(DataConfig(path=str(log), max_bad_fraction=0.2), tmp_path)
+    assert "\n" not in str(failure.value)
+
+
+def test_a_repaired_log_is_not_refused_for_an_old_failure(log, tmp_path):
+    broken = log / "part-9.csv"
+    broken.write_text("user,item,time\n")
+    data = DataConfig(path=str(log), max_bad_fraction=0.2)
+    with pytest.raises(LogError):
+        run(data, tmp_path)
+    broken.unlink()
+    assert run(data, tmp_path).split("test")
+
+
+def test_boundaries_that_cannot_split_stop_the_step(tmp_path):
+    (tmp_path / "log.csv").write_text(HEADER + "u,a,1\nu,b,1\nu,c,1\n")
+    with pytest.raises(LogError, match="no event lies between them"):
+        run(DataConfig(path=str(tmp_path / "log.csv"), split=GLOBAL_TIME), tmp_path)
+
+
+@pytest.mark.parametrize("split", [SplitConfig(), GLOBAL_TIME], ids=lambda split: split.kind)
+def test_a_log_without_events_is_refused(tmp_path, split):
+    (tmp_path / "log.csv").write_text(HEADER + ",a,1\n")
+    with pytest.raises(LogError, match="no valid event; rows set aside: 1 missing user id"):
+        run(DataConfig(path=str(tmp_path / "log.csv"), split=split, max_bad_fraction=1.0), tmp_path)
+
+
+def test_no_files_are_refused(tmp_path):
+    with pytest.raises(LogError, match=r"data\.path needs files"):
+        run(DataConfig(path=str(tmp_path)), tmp_path)
+
+
+def test_the_input_fingerprint_follows_the_data(log):
+    def fingerprint() -> str:
+        component = SequenceExampleGen(data=DataConfig(path=str(log)), rejected_dir="r", code_version="1")
+        driver = FileBasedDriver(metadata_handle=None)
+        properties = dict(component.exec_properties)
+        pipeline = data_types.PipelineInfo("", "")
+        resolved = driver.resolve_exec_properties(properties, pipeline, data_types.ComponentInfo("", "", pipeline))
+        return resolved["input_fingerprint"]
+
+    before = fingerprint()
+    assert fingerprint() == before
+    part = log / "part-0.csv"
+    stamp = part.stat().st_mtime
+    part.write_text(part.read_text() + "new,i1,1\n")
+    os.utime(part, (stamp, stamp))
+    longer = fingerprint()
+    assert longer != before
+    os.utime(part, (stamp + 5, stamp + 5))
+    assert fingerprint() != longer
+
+
+def test_settings_and_code_are_part_of_the_cache_key(log):
+    def key(code_version: str = "1", **settings) -> str:
+        data = DataConfig(path=str(log), **settings)
+        return SequenceExampleGen(data, "r", code_version).exec_properties["custom_config"]
+
+    assert len({key(), key("2"), key(split=GLOBAL_TIME), key(max_bad_fraction=0.5)}) == 4
+    assert key() == key()
+
+
+def test_input_place_of_files_directories_and_addresses(log):
+    assert input_place(str(log)) == (str(log), "*")
+    assert input_place(f"{log}/") == (str(log), "*")
+    assert input_place(f"{log}/part-0.csv") == (str(log), "part-0.csv")
+    assert input_place("events.csv") == (".", "events.csv")
+    assert input_place("gs://bucket/events.csv.gz") == ("gs://bucket", "events.csv.gz")
+    assert input_place("gs://bucket/day=1") == ("gs://bucket/day=1", "*")
+    assert input_place("gs://bucket/out.csv/") == ("gs://bucket/out.csv", "*")
+
+
+@pytest.mark.parametrize(
+    "step",
+    [ReadEvents(DataConfig()), SplitUser(DataConfig()), ResolveBoundaries(GLOBAL_TIME), AddTimes()],
+    ids=lambda step: type(step).__name__,
+)
+def test_steps_survive_pickling_for_workers(step):
+    assert type(dill.loads(dill.dumps(step))).__module__ == type(step).__module__

@@ -1,0 +1,57 @@
+"""ExampleGen that turns an event log into one sequence per user and split."""
+
+from pathlib import Path
+
+from google.protobuf.struct_pb2 import Struct
+from tfx.components.example_gen import utils
+from tfx.components.example_gen.component import FileBasedExampleGen
+from tfx.dsl.components.base.executor_spec import BeamExecutorSpec
+from tfx.proto import example_gen_pb2
+
+from dimerec_tf.config import DataConfig
+from dimerec_tf.data.log_reader import LOG_SUFFIXES
+from dimerec_tf.data.splits import SPLIT_NAMES
+from tfx_pipeline.components.sequence_example_gen.executor import ALL_FILES, Executor
+
+
+class SequenceExampleGen(FileBasedExampleGen):
+    """Reads, checks, orders and splits a log; see `Executor` for the examples it writes.
+
+    TFX runs it again when a file of the log changes in size or time of modification.
+    """
+
+    EXECUTOR_SPEC = BeamExecutorSpec(Executor)
+
+    def __init__(self, data: DataConfig, rejected_dir: str, code_version: str) -> None:
+        """Constructs the component.
+
+        Args:
+            data: where the log is, how to read and how to split it.
+            rejected_dir: where rows set aside and their summary are written; the same for every run.
+            code_version: part of the cache key, so that an edit of the code is not masked by an older result.
+        """
+        base, pattern = input_place(data.path)
+        settings = Struct()
+        settings.update({"data": data.model_dump_json(), "rejected_dir": rejected_dir, "code_version": code_version})
+        custom_config = example_gen_pb2.CustomConfig()
+        custom_config.custom_config.Pack(settings)
+        # TFX wants a number of hash buckets for each split; the executor splits by time instead.
+        splits = [example_gen_pb2.SplitConfig.Split(name=name, hash_buckets=1) for name in SPLIT_NAMES]
+        super().__init__(
+            input_base=base,
+            input_config=utils.make_default_input_config(pattern),
+            output_config=example_gen_pb2.Output(split_config=example_gen_pb2.SplitConfig(splits=splits)),
+            custom_config=custom_config,
+        )
+
+
+def input_place(path: str) -> tuple[str, str]:
+    """The directory and the file pattern that TFX wants.
+
+    A path that is not on this machine (`gs://...`) is a file if it ends like one; a slash at its end says directory.
+    """
+    is_file = Path(path).is_file() or (path.endswith(LOG_SUFFIXES) and not Path(path).is_dir())
+    if not is_file:
+        return path.rstrip("/") or "/", ALL_FILES
+    directory, _, name = path.rpartition("/")
+    return directory or ("/" if path.startswith("/") else "."), name
