@@ -9,7 +9,7 @@ from tfx_pipeline.tfma_metrics import retrieval
 
 SLICES = ("history_length", "target_popularity")
 TEST_SPLIT = "test"
-BLESSING_METRIC = "hit_rate_at_10"
+BLESSING_METRIC = "HR@10"
 
 
 def evaluation_config(evaluation: EvaluationConfig, judge: bool) -> tfma.EvalConfig:

@@ -60,7 +60,7 @@ def read_outcome(metadata_path: Path) -> Outcome:
     pushed = outputs["Pusher"]["pushed_model"].custom_properties
     is_pushed = pushed["pushed"].int_value == 1
     return Outcome(
-        steps=[_step(name, execution) for name, execution in executions.items()],
+        steps=[_step(name, execution) for name, execution in sorted(executions.items(), key=_started)],
         metrics={name: _metrics(result.get_metrics_for_slice(())) for name, result in evaluations.items()},
         slices={name: _slices(result) for name, result in evaluations.items()},
         blessed=blessing.custom_properties["blessed"].int_value == 1,
@@ -84,6 +84,10 @@ def _outputs(store: MetadataStore, execution: mlmd.Execution) -> dict[str, mlmd.
         if event.type in (mlmd.Event.OUTPUT, mlmd.Event.INTERNAL_OUTPUT)
     }
     return {key: store.get_artifacts_by_id([artifact])[0] for key, artifact in produced.items()}
+
+
+def _started(named: tuple[str, mlmd.Execution]) -> int:
+    return named[1].create_time_since_epoch
 
 
 def _step(name: str, execution: mlmd.Execution) -> Step:

@@ -16,7 +16,7 @@ class SequentialRules(tf.Module):
 
     Args:
         starts: int64 `[num_items + 2]`; rules of item row r are `starts[r]:starts[r + 1]`.
-        followers: int64 `[rules]`, the item rows that follow.
+        followers: int32 `[rules]`, the item rows that follow.
         weights: float32 `[rules]`.
         num_items: catalogue size without padding.
         window: the largest distance.
@@ -44,11 +44,11 @@ class SequentialRules(tf.Module):
             pairs.append(before * (num_items + 1) + after)
             counts.append(np.full(len(before), 1 / distance))
         keys, inverse = np.unique(np.concatenate(pairs), return_inverse=True)
-        weights = np.bincount(inverse, np.concatenate(counts), len(keys))
+        totals = np.bincount(inverse, np.concatenate(counts), len(keys))
         sources, followers = np.divmod(keys, num_items + 1)
-        weights /= np.bincount(sources, weights)[sources]
+        weights = totals / np.bincount(sources, totals)[sources]
         starts = np.searchsorted(sources, np.arange(num_items + 2))
-        return cls(starts, followers, weights.astype(np.float32), num_items, window)
+        return cls(starts, followers.astype(np.int32), weights.astype(np.float32), num_items, window)
 
     def scores(self, history: tf.Tensor) -> tf.Tensor:
         """Rows `[batch, length]` to `[batch, num_items]`; items that no rule reaches score 0."""
@@ -56,10 +56,11 @@ class SequentialRules(tf.Module):
         latest = reversed_events(history, self.window)
         per_event = tf.range(1.0, tf.cast(tf.shape(latest)[1], tf.float32) + 1.0)
         starts = tf.convert_to_tensor(self.starts)
-        rules = tf.ragged.range(tf.gather(starts, tf.reshape(latest, [-1])), tf.gather(starts, tf.reshape(latest, [-1]) + 1))
+        events = tf.reshape(latest, [-1])
+        rules = tf.ragged.range(tf.gather(starts, events), tf.gather(starts, events + 1))
         owner = tf.repeat(tf.range(batch), tf.shape(latest, tf.int64)[1])
         cells = tf.gather(owner, rules.value_rowids()) * (self.num_items + 1)
-        cells += tf.gather(tf.convert_to_tensor(self.followers), rules.flat_values)
+        cells += tf.cast(tf.gather(tf.convert_to_tensor(self.followers), rules.flat_values), tf.int64)
         event_weights = tf.gather(tf.tile(1 / per_event, [batch]), rules.value_rowids())
         values = event_weights * tf.gather(tf.convert_to_tensor(self.weights), rules.flat_values)
         totals = tf.math.unsorted_segment_sum(values, cells, batch * (self.num_items + 1))

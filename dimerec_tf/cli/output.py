@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import absl.logging
 from rich.console import Console
 from rich.table import Table
 
@@ -15,6 +16,8 @@ console = Console()
 def library_noise_in(log: Path) -> Iterator[None]:
     """Sends every Python log record to a file for the time of the block; errors go there too."""
     log.parent.mkdir(parents=True, exist_ok=True)
+    # TensorFlow lowers absl's verbosity for a moment and then puts back what it found: let that be INFO.
+    absl.logging.set_verbosity(absl.logging.INFO)
     root = logging.getLogger()
     former_handlers, former_level = root.handlers[:], root.level
     handler = logging.FileHandler(log, mode="a", encoding="utf-8")

@@ -39,11 +39,14 @@ class RecommenderModule(tf.Module):
         self.default_k = default_k
         self.evaluated_k = evaluated_k
         self.evaluate_filter_seen = evaluate_filter_seen
-        self.slices = self._slices_function()
 
     def signatures(self) -> dict[str, Callable]:
-        """`serving_default` for clients, `evaluate` for the Evaluator."""
-        return {"serving_default": self._recommend_function(), "evaluate": self._evaluate_function()}
+        """`serving_default` for clients; `evaluate` and `slices` for the Evaluator."""
+        return {
+            "serving_default": self._recommend_function(),
+            "evaluate": self._evaluate_function(),
+            "slices": self._slices_function(),
+        }
 
     def recommend(
         self, history_ids: tf.Tensor | tf.RaggedTensor, k: tf.Tensor, exclude_ids: tf.Tensor, filter_seen: tf.Tensor

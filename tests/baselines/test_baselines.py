@@ -44,9 +44,16 @@ def test_rules_survive_saving(tmp_path: Path) -> None:
     np.testing.assert_allclose(loaded.serve(tf.constant(HISTORIES)), _oracle(3), rtol=1e-5)
 
 
-def test_rules_need_no_transition() -> None:
-    rules = SequentialRules.fit(Sequences.from_lists([[3], []]), NUM_ITEMS, 5)
+@pytest.mark.parametrize("lists", [[[3], []], []])
+def test_rules_need_no_transition(lists: list[list[int]]) -> None:
+    rules = SequentialRules.fit(Sequences.from_lists(lists), NUM_ITEMS, 5)
     assert not rules.scores(tf.constant(HISTORIES)).numpy().any()
+
+
+def test_rules_take_batches_and_histories_without_content() -> None:
+    rules = SequentialRules.fit(Sequences.from_lists(LISTS), NUM_ITEMS, 3)
+    assert rules.scores(tf.zeros([0, 4], tf.int64)).shape == (0, NUM_ITEMS)
+    assert not rules.scores(tf.zeros([2, 0], tf.int64)).numpy().any()
 
 
 def test_popularity_is_the_order_of_rows_for_everyone() -> None:

@@ -78,6 +78,62 @@ def test_a_push_killed_in_the_middle_leaves_no_version_and_the_next_one_succeeds
     assert _names(base) == _names(base.with_name("dimerec_scann")) == ["1"]
 
 
+def test_another_model_after_a_killed_push_replaces_nothing(
+    tmp_path: Path, base: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def killed(source: Path, target: Path, version: int) -> None:
+        if source.name != executor.SCANN_FOLDER:
+            raise KeyboardInterrupt
+        publish(source, target, version)
+
+    publish = executor._publish
+    monkeypatch.setattr(executor, "_publish", killed)
+    with pytest.raises(KeyboardInterrupt):
+        push(*_export(tmp_path / "a", "a"), base)
+    monkeypatch.undo()
+    assert push(*_export(tmp_path / "b", "b"), base) == 2
+    scann_base = base.with_name("dimerec_scann")
+    assert [(scann_base / version / "saved_model.pb").read_text() for version in "12"] == ["a", "b"]
+    assert _names(base) == ["2"]
+
+
+def test_numbers_go_on_after_one_side_was_emptied(tmp_path: Path, base: Path) -> None:
+    for text in "ab":
+        push(*_export(tmp_path / text, text), base)
+    shutil.rmtree(base)
+    assert push(*_export(tmp_path / "c", "c"), base) == 3
+    assert _names(base.with_name("dimerec_scann")) == ["1", "2", "3"]
+
+
+def test_a_scann_export_that_got_lost_is_pushed_again_under_its_number(tmp_path: Path, base: Path) -> None:
+    exports = _export(tmp_path / "a", "a")
+    push(*exports, base)
+    shutil.rmtree(base.with_name("dimerec_scann"))
+    assert push(*exports, base) == 1
+    assert _names(base) == _names(base.with_name("dimerec_scann")) == ["1"]
+
+
+def test_another_index_of_the_same_model_is_a_new_version(tmp_path: Path, base: Path) -> None:
+    exact, scann = _export(tmp_path / "a", "a")
+    push(exact, scann, base)
+    (scann / "saved_model.pb").write_text("other leaves")
+    assert push(exact, scann, base) == 2
+    assert _names(base) == _names(base.with_name("dimerec_scann")) == ["1", "2"]
+
+
+def test_an_object_store_is_refused(tmp_path: Path) -> None:
+    _export(tmp_path / "model", "a")
+    model, pushed = standard_artifacts.Model(), standard_artifacts.PushedModel()
+    model.uri = str(tmp_path / "model")
+    destination = pusher_pb2.PushDestination(
+        filesystem=pusher_pb2.PushDestination.Filesystem(base_directory="gs://bucket/dimerec")
+    )
+    with pytest.raises(ValueError, match="gs://bucket/dimerec cannot do"):
+        Executor().Do(
+            {"model": [model]}, {"pushed_model": [pushed]}, {"push_destination": proto_utils.proto_to_json(destination)}
+        )
+
+
 @pytest.mark.parametrize("blessed", [True, False])
 def test_only_a_blessed_model_is_pushed(tmp_path: Path, base: Path, blessed: bool) -> None:
     _export(tmp_path / "model", "a")

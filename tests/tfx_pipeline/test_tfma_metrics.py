@@ -52,8 +52,8 @@ def test_tfma_computes_the_numpy_values_overall_and_by_slice() -> None:
         found = {slice_key: {key.name: value for key, value in values.items()} for slice_key, values in results}
         for slice_key, ranks in (((), RANKS), ((("parity", 0),), RANKS[::2]), ((("parity", 1),), RANKS[1::2])):
             for k in (10, 50):
-                assert found[slice_key][f"hit_rate_at_{k}"] == pytest.approx(hit_rate(ranks, k))
-                assert found[slice_key][f"ndcg_at_{k}"] == pytest.approx(ndcg(ranks, k))
+                assert found[slice_key][f"HR@{k}"] == pytest.approx(hit_rate(ranks, k))
+                assert found[slice_key][f"NDCG@{k}"] == pytest.approx(ndcg(ranks, k))
 
     evaluator = metrics_plots_and_validations_evaluator.MetricsPlotsAndValidationsEvaluator(eval_config=config)
     with beam.Pipeline() as pipeline:
@@ -61,8 +61,21 @@ def test_tfma_computes_the_numpy_values_overall_and_by_slice() -> None:
         util.assert_that(evaluations[tfma.METRICS_KEY], check)
 
 
+def test_example_weights_count() -> None:
+    weights = RNG.random(len(LABELS))
+    combiner = RankGainCombiner(metric_types.MetricKey("HR@10", example_weighted=True), "HR", 10)
+    sums = combiner.create_accumulator()
+    for label, row, weight in zip(LABELS, PREDICTIONS, weights, strict=True):
+        element = metric_types.StandardMetricInputs(
+            label=np.array([label], object), prediction=row, example_weight=np.array([weight])
+        )
+        sums = combiner.add_input(sums, element)
+    (value,) = combiner.extract_output(sums).values()
+    assert value == pytest.approx(np.average(RANKS <= 10, weights=weights))
+
+
 def test_parts_merge_in_any_order() -> None:
-    combiner = RankGainCombiner(metric_types.MetricKey("ndcg_at_10"), "NDCG", 10)
+    combiner = RankGainCombiner(metric_types.MetricKey("NDCG@10"), "NDCG", 10)
     inputs = [
         metric_types.StandardMetricInputs(label=np.array([label], object), prediction=row, example_weight=None)
         for label, row in zip(LABELS, PREDICTIONS, strict=True)

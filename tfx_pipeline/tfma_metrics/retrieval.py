@@ -19,14 +19,13 @@ class _RankMetric(metric_types.Metric):
     """
 
     gain: str
-    prefix: str
 
     def __init__(self, top_k: int, name: str | None = None) -> None:
         super().__init__(
             metric_util.merge_per_key_computations(_computations),
             top_k=top_k,
             gain=self.gain,
-            name=name or f"{self.prefix}_at_{top_k}",
+            name=name or f"{self.gain}@{top_k}",
         )
 
     def get_config(self) -> dict[str, Any]:
@@ -36,13 +35,13 @@ class _RankMetric(metric_types.Metric):
 class HitRate(_RankMetric):
     """HR@k: the share of examples with their target among the best k ids."""
 
-    gain, prefix = "HR", "hit_rate"
+    gain = "HR"
 
 
 class NDCG(_RankMetric):
     """NDCG@k with one target each."""
 
-    gain, prefix = "NDCG", "ndcg"
+    gain = "NDCG"
 
 
 _GAINS = {"HR": hit_rate, "NDCG": ndcg}

@@ -20,25 +20,29 @@ class Executor(PusherExecutor):
     """Copies to a temporary neighbour and renames it to the next version number.
 
     The exact export goes to `<base>/<version>`; a ScaNN export beside it goes to `<base>_scann/<version>` first, under
-    the same number. What a killed push left is removed. If the newest version already is this model, nothing is
-    copied and that version is recorded.
+    the same number. What a killed push left is removed or completed; a published version is never replaced, as a server
+    may have loaded it. If the newest version already is this model, nothing is copied and that version is recorded.
     """
 
-    def Do(  # noqa: N802, TFX's name
+    def Do(
         self,
         input_dict: dict[str, list[Artifact]],
         output_dict: dict[str, list[Artifact]],
         exec_properties: dict[str, Any],
     ) -> None:
-        """See the class; settings are those of TFX's Pusher with a filesystem destination."""
+        """See the class; settings are those of TFX's Pusher with a filesystem destination.
+
+        Raises:
+            ValueError: the model or the destination is not on a file system that can rename a directory.
+        """
         pushed = artifact_utils.get_single_instance(output_dict[standard_component_specs.PUSHED_MODEL_KEY])
         if not self.CheckBlessing(input_dict):
             self._MarkNotPushed(pushed)
             return
         destination = pusher_pb2.PushDestination()
         proto_utils.json_to_proto(exec_properties[standard_component_specs.PUSH_DESTINATION_KEY], destination)
-        base = Path(destination.filesystem.base_directory)
-        exact = Path(self.GetModelPath(input_dict))
+        base = _local(destination.filesystem.base_directory)
+        exact = _local(self.GetModelPath(input_dict))
         version = push(exact, exact.with_name(SCANN_FOLDER), base)
         self._MarkPushed(pushed, pushed_destination=str(base / str(version)), pushed_version=str(version))
 
@@ -55,14 +59,21 @@ def push(exact: Path, scann: Path, base: Path) -> int:
     for directory in (base, scann_base):
         for leftover in directory.glob(f"{TEMPORARY_PREFIX}*"):
             shutil.rmtree(leftover)
-    newest = max(_versions(base), default=0)
-    if newest and _same_files(exact, base / str(newest)):
-        return newest
-    version = newest + 1
-    if scann.is_dir():
-        _publish(scann, scann_base, version)
-    _publish(exact, base, version)
+    exports = ([(scann, scann_base)] if scann.is_dir() else []) + [(exact, base)]
+    newest = max([0, *_versions(base), *_versions(scann_base)])
+    missing = [(source, target) for source, target in exports if not _same_files(source, target / str(newest))]
+    # A push that was killed between the two exports goes on under its number.
+    begun = len(missing) < len(exports) and not any((target / str(newest)).exists() for _, target in missing)
+    version = newest if begun else newest + 1
+    for source, target in missing if begun else exports:
+        _publish(source, target, version)
     return version
+
+
+def _local(place: str) -> Path:
+    if "://" in place:
+        raise ValueError(f"A push renames a directory, which {place} cannot do: use a local or mounted directory.")
+    return Path(place)
 
 
 def _versions(base: Path) -> list[int]:
@@ -70,12 +81,9 @@ def _versions(base: Path) -> list[int]:
 
 
 def _publish(source: Path, base: Path, version: int) -> None:
-    final = base / str(version)
-    if final.exists():  # the ScaNN half of a push that was killed before the exact one
-        shutil.rmtree(final)
     temporary = base / f"{TEMPORARY_PREFIX}{version}"
     shutil.copytree(source, temporary)
-    temporary.rename(final)
+    temporary.rename(base / str(version))
 
 
 def _same_files(left: Path, right: Path) -> bool:
