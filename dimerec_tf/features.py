@@ -44,7 +44,9 @@ class ItemVocabulary(tf.Module):
         super().__init__()
         ids = Path(file).read_text(encoding="utf-8").splitlines()
         if len(set(ids)) != len(ids) or "" in ids:
-            raise ValueError(f"The vocabulary {file} has {len(ids) - len(set(ids))} repeated or empty ids of {len(ids)}.")
+            raise ValueError(
+                f"The vocabulary {file} has {len(ids) - len(set(ids))} repeated or empty ids of {len(ids)}."
+            )
         if not ids:
             raise ValueError(f"The vocabulary {file} is empty: no item reached data.min_item_count.")
         self.num_items = len(ids)

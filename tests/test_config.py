@@ -43,7 +43,7 @@ def test_yaml_and_json_round_trip(tmp_path: Path) -> None:
 def test_presets_load_and_a_wrong_name_lists_them() -> None:
     for name in preset_names():
         assert load_preset(name).name
-    with pytest.raises(ConfigError, match="the presets are .*ml-100k"):
+    with pytest.raises(ConfigError, match=r"the presets are .*ml-100k"):
         load_preset("nothing")
 
 

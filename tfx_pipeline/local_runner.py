@@ -1,5 +1,6 @@
 """Runs the pipeline on this machine, with ML Metadata in a sqlite file."""
 
+from datetime import datetime, timezone
 from pathlib import Path
 
 from tfx.orchestration.local.local_dag_runner import LocalDagRunner
@@ -31,6 +32,7 @@ def run_local(config: Config, workdir: Workdir) -> None:
         checkpoint_dir=str(workdir.checkpoints / f"{config.fingerprint()}-{version}"),
         serving_dir=str(workdir.serving(config.name)),
         code_version=version,
+        run_id=datetime.now(timezone.utc).isoformat(),
         beam_args=BEAM_ARGS,
     )
     LocalDagRunner().run(pipeline)

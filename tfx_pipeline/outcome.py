@@ -98,7 +98,12 @@ def _step(name: str, execution: mlmd.Execution) -> Step:
 
 
 def _metrics(raw: dict[str, Any] | None) -> Metrics:
-    return {name: value["doubleValue"] for name, value in (raw or {}).items() if "doubleValue" in value}
+    """The plain values, without the differences to the baseline that TFMA puts beside them."""
+    return {
+        name: value["doubleValue"]
+        for name, value in (raw or {}).items()
+        if "doubleValue" in value and not name.endswith("_diff")
+    }
 
 
 def _slices(result: tfma.EvalResult) -> dict[str, Metrics]:

@@ -4,7 +4,7 @@ import tensorflow_model_analysis as tfma
 from tfx import components
 from tfx.components.schema_gen.import_schema_gen.component import ImportSchemaGen
 from tfx.dsl.components.base.base_component import BaseComponent
-from tfx.dsl.components.base.executor_spec import BeamExecutorSpec, ExecutorClassSpec
+from tfx.dsl.components.base.executor_spec import ExecutorClassSpec
 from tfx.dsl.components.common.resolver import Resolver
 from tfx.dsl.input_resolution.strategies.latest_blessed_model_strategy import LatestBlessedModelStrategy
 from tfx.orchestration.metadata import sqlite_metadata_connection_config
@@ -33,6 +33,7 @@ def build_pipeline(
     checkpoint_dir: str,
     serving_dir: str,
     code_version: str,
+    run_id: str,
     beam_args: list[str],
 ) -> Pipeline:
     """Wires the components.
@@ -47,6 +48,7 @@ def build_pipeline(
         checkpoint_dir: where an interrupted training finds its state again.
         serving_dir: blessed models go to `<serving_dir>/<version>`.
         code_version: changes with the code, so that cached steps do not outlive an edit.
+        run_id: differs with every run, so that Pusher always looks at what is live instead of trusting the cache.
         beam_args: passed to every Beam step.
     """
     examples = SequenceExampleGen(data=config.data, rejected_dir=rejected_dir, code_version=code_version)
@@ -106,6 +108,7 @@ def build_pipeline(
         push_destination=pusher_pb2.PushDestination(
             filesystem=pusher_pb2.PushDestination.Filesystem(base_directory=serving_dir)
         ),
+        custom_config={"run_id": run_id},
         custom_executor_spec=ExecutorClassSpec(AtomicPusher),
     )
     steps += [trainer, last_blessed, evaluator, pusher]

@@ -41,7 +41,9 @@ def bench(
             console.print(f"Training seed {seed} ({number + 1} of {seeds})")
             kept.write_text(json.dumps(benchmark.run_model(seed)))
         results["dimerec"].append(json.loads(kept.read_text()))
-    rows = summarise(results, config, preset, DATASET_SHA256[preset], f"dimerec bench --preset {preset} --seeds {seeds}")
+    rows = summarise(
+        results, config, preset, DATASET_SHA256[preset], f"dimerec bench --preset {preset} --seeds {seeds}"
+    )
     _write(rows, output, markdown_table(rows))
 
 

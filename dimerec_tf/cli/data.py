@@ -1,6 +1,5 @@
 """`dimerec data`: fetch a public data set, check a log."""
 
-import csv
 from pathlib import Path
 from typing import Annotated
 
@@ -53,12 +52,3 @@ def check(
         table.add_row(f"set aside: {reason}", f"{count:,}")
     console.print(table)
     summary.check(data.max_bad_fraction, None)
-
-
-def read_titles(items: Path) -> dict[str, str]:
-    """Item id to `title (year)` from a data set's `items.csv`."""
-    with items.open(encoding="utf-8", newline="") as stream:
-        return {
-            row["item_id"]: f"{row['title']} ({row['year']})" if row["year"] else row["title"]
-            for row in csv.DictReader(stream)
-        }

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.table import Table
 
-from dimerec_tf.cli.data import read_titles
-from dimerec_tf.cli.output import console
+from dimerec_tf.cli.output import console, library_noise_in
 from dimerec_tf.cli.pipeline import print_outcome, protocol_line, require_blessing, run_pipeline
+from dimerec_tf.cli.titles import read_titles
 from dimerec_tf.config import Config, load_preset, parse_config
 from dimerec_tf.data.public import DATASET_SHA256, fetch
 from dimerec_tf.environment import cache_dir
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from tfx_pipeline.outcome import Outcome
 
 DATASET = "ml-100k"
+TEST_SPLIT = "test"
 SHOWN_USERS = 3
 SHOWN_EVENTS = 5
 TIMED_REQUESTS = 300
@@ -59,20 +60,20 @@ def _config(data: Path) -> Config:
 
 
 def _serve_and_ask(config: Config, outcome: "Outcome", workdir: Path) -> dict[str, float]:
-    from serving.client.client import RecommendClient
-    from serving.server.app import start_server
-    from tfx_pipeline.examples import read_split
-    from tfx_pipeline.workdir import Workdir
+    with library_noise_in(workdir / "pipeline.log"):
+        from serving.client.client import RecommendClient
+        from serving.server.app import start_server
+        from tfx_pipeline.examples import read_split
 
-    histories = [history for _, history, _ in read_split(outcome.examples_uri, "test")]
-    server = start_server({config.name: Workdir(workdir).serving(config.name)}, "127.0.0.1:0")
-    try:
-        console.print(f"Serving version {outcome.pushed_version} on port {server.port} (gRPC, TF Serving's API).")
-        with RecommendClient(f"127.0.0.1:{server.port}", config.name, timeout_seconds=10) as client:
-            _show_users(client, histories, read_titles(workdir / "items.csv"))
-            return _measure(client, histories)
-    finally:
-        server.stop()
+        histories = [history for _, history, _ in read_split(outcome.examples_uri, TEST_SPLIT)]
+        server = start_server({config.name: workdir / "serving" / config.name}, "127.0.0.1:0")
+        try:
+            console.print(f"Serving version {outcome.pushed_version} on port {server.port} (gRPC, TF Serving's API).")
+            with RecommendClient(f"127.0.0.1:{server.port}", config.name) as client:
+                _show_users(client, histories, read_titles(workdir / "items.csv"))
+                return _measure(client, histories)
+        finally:
+            server.stop()
 
 
 def _show_users(client: "RecommendClient", histories: list[list[str]], titles: dict[str, str]) -> None:

@@ -5,6 +5,7 @@ import warnings
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 
 from dimerec_tf.cli import bench, data, demo, pipeline, recommend, serve
 from dimerec_tf.environment import silence_native_logs
@@ -33,5 +34,5 @@ def run() -> None:
     try:
         app()
     except (DimeRecError, ImportError) as error:
-        Console(stderr=True).print(f"[bold red]error:[/] {error}", highlight=False)
+        Console(stderr=True).print(f"[bold red]error:[/] {escape(str(error))}", highlight=False, soft_wrap=True)
         sys.exit(1)

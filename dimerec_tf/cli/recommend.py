@@ -1,6 +1,5 @@
 """`dimerec recommend`: asks a running server what comes next for one user."""
 
-import csv
 import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -10,8 +9,8 @@ from rich.markup import escape
 from rich.table import Table
 
 from dimerec_tf.cli.output import console
+from dimerec_tf.cli.titles import read_titles
 from dimerec_tf.environment import silence_native_logs
-from dimerec_tf.errors import DimeRecError
 
 if TYPE_CHECKING:
     from serving.client.client import Recommendation
@@ -31,7 +30,7 @@ def recommend(
 
     Example: dimerec recommend --user-history 50,181,172 --k 5 --filter-seen
     """
-    known_titles = _read_titles(titles) if titles else {}
+    known_titles = read_titles(titles) if titles else {}
     silence_native_logs()
     from serving.client.client import RecommendClient
 
@@ -45,21 +44,6 @@ def recommend(
 
 def _ids(text: str) -> list[str]:
     return [part.strip() for part in text.split(",") if part.strip()]
-
-
-def _read_titles(path: Path) -> dict[str, str]:
-    try:
-        with path.open(encoding="utf-8", newline="") as stream:
-            reader = csv.DictReader(stream)
-            missing = {"item_id", "title"} - set(reader.fieldnames or ())
-            if missing:
-                raise DimeRecError(
-                    f"{path} has no column {' and no column '.join(sorted(missing))}. Its first line must name "
-                    "the columns item_id and title."
-                )
-            return {row["item_id"]: row["title"] or "" for row in reader}
-    except (OSError, UnicodeDecodeError) as error:
-        raise DimeRecError(f"Cannot read the titles: {error}. Check --titles.") from error
 
 
 def _print_json(answer: "Recommendation", titles: dict[str, str]) -> None:

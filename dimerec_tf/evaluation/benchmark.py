@@ -99,7 +99,8 @@ def markdown_table(rows: list[dict[str, Any]]) -> str:
     ]
     for row in rows:
         cells = [
-            f"{row['metrics'][name]['mean']:.2f}" + (f" ± {row['metrics'][name]['sd']:.2f}" if len(row["seeds"]) > 1 else "")
+            f"{row['metrics'][name]['mean']:.2f}"
+            + (f" ± {row['metrics'][name]['sd']:.2f}" if len(row["seeds"]) > 1 else "")
             for name in names
         ]
         lines.append(f"| {row['model']} | " + " | ".join(cells) + f" | {row['train_seconds']:.0f} |")

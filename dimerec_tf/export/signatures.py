@@ -138,7 +138,10 @@ class RecommenderModule(tf.Module):
 def _parse(examples: tf.Tensor) -> dict[str, tf.Tensor | tf.RaggedTensor]:
     return tf.io.parse_example(
         examples,
-        {HISTORY: tf.io.RaggedFeature(tf.string, row_splits_dtype=tf.int64), TARGET: tf.io.FixedLenFeature([], tf.string)},
+        {
+            HISTORY: tf.io.RaggedFeature(tf.string, row_splits_dtype=tf.int64),
+            TARGET: tf.io.FixedLenFeature([], tf.string),
+        },
     )
 
 

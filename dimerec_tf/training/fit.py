@@ -9,6 +9,7 @@ import tensorflow as tf
 
 from dimerec_tf.config import Config
 from dimerec_tf.models.dimerec import DimeRec
+from dimerec_tf.training.progress import TrainingProgress
 from dimerec_tf.training.sequences import Sequences, training_batches
 
 
@@ -40,19 +41,24 @@ def fit(
     if training.deterministic:
         tf.config.experimental.enable_op_determinism()
     model = DimeRec(config.model, num_items, training.num_negatives, config.seed)
-    progress = _EpochCheckpoint(model, checkpoint_dir) if checkpoint_dir else None
+    checkpoint = _EpochCheckpoint(model, checkpoint_dir) if checkpoint_dir else None
     dataset, steps = training_batches(sequences, config.model.max_history, training.batch_size, config.seed)
     decay = tf.keras.optimizers.schedules.CosineDecay(training.learning_rate, steps * training.epochs)
     model.compile(tf.keras.optimizers.Adam(decay))
     model.optimizer.build(model.trainable_variables)
-    done = progress.restore() if progress else 0
+    done = checkpoint.restore() if checkpoint else 0
     model.fit(
         dataset(done, training.epochs),
         initial_epoch=done,
         epochs=training.epochs,
         steps_per_epoch=steps,
-        verbose=2,
-        callbacks=[_StopAtNonFiniteLoss(), *([progress] if progress else []), *callbacks],
+        verbose=0,
+        callbacks=[
+            _StopAtNonFiniteLoss(),
+            *([checkpoint] if checkpoint else []),
+            TrainingProgress(training.epochs, steps),
+            *callbacks,
+        ],
     )
     return model
 

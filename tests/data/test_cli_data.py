@@ -3,7 +3,8 @@
 import pytest
 from typer.testing import CliRunner
 
-from dimerec_tf.cli.data import app, read_titles
+from dimerec_tf.cli.data import app
+from dimerec_tf.cli.titles import read_titles
 from dimerec_tf.data import public
 from dimerec_tf.data.rejects import TooManyBadRows
 

@@ -165,10 +165,24 @@ def test_the_exact_export_has_core_ops_only(exports: dict[str, Path]) -> None:
 
 def test_slices_name_history_length_and_target_popularity(exports: dict[str, Path]) -> None:
     model = tf.saved_model.load(str(exports["exact"]))
-    cases = [([], "item-1"), (IDS[:4], "item-3"), (IDS[:5], "item-4"), (IDS[:20], "item-60"), (IDS[:200], "item-61"), (IDS[:3], "?")]
+    cases = [
+        ([], "item-1"),
+        (IDS[:4], "item-3"),
+        (IDS[:5], "item-4"),
+        (IDS[:20], "item-60"),
+        (IDS[:200], "item-61"),
+        (IDS[:3], "?"),
+    ]
     slices = model.signatures["slices"](tf.constant([_example(history, target) for history, target in cases]))
     assert slices["history_length"].numpy().tolist() == [b"0-4", b"0-4", b"5-19", b"20-49", b"200+", b"0-4"]
-    assert slices["target_popularity"].numpy().tolist() == [b"top 1%", b"top 1%", b"top 5%", b"top 20%", b"rest", b"unknown"]
+    assert slices["target_popularity"].numpy().tolist() == [
+        b"top 1%",
+        b"top 1%",
+        b"top 5%",
+        b"top 20%",
+        b"rest",
+        b"unknown",
+    ]
 
 
 def test_the_record_says_what_was_exported(exports: dict[str, Path], config: Config) -> None:

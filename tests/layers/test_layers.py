@@ -56,7 +56,10 @@ def _randomised_interest() -> SelfAttentiveInterest:
 
 def test_interest_equals_numpy() -> None:
     layer = _randomised_interest()
-    weights = {variable.name.split("/")[-1].split(":")[0] + str(variable.shape): variable.numpy() for variable in layer.variables}
+    weights = {
+        variable.name.split("/")[-1].split(":")[0] + str(variable.shape): variable.numpy()
+        for variable in layer.variables
+    }
     positions, w1, b1, w2, b2 = (
         weights[name] for name in ("positions(9, 4)", "kernel(4, 16)", "bias(16,)", "kernel(16, 2)", "bias(2,)")
     )

@@ -104,7 +104,9 @@ def test_impossible_step_counts_are_refused(count: int) -> None:
         SCHEDULE.reverse_steps(count)
 
 
-@pytest.mark.parametrize(("noise_share", "cosine"), [(0.1, 0.99), (0.2, 0.98), (0.4, 0.92), (0.6, 0.80), (0.8, 0.60), (1.0, 0.0)])
+@pytest.mark.parametrize(
+    ("noise_share", "cosine"), [(0.1, 0.99), (0.2, 0.98), (0.4, 0.92), (0.6, 0.80), (0.8, 0.60), (1.0, 0.0)]
+)
 def test_forward_walk_reproduces_the_matched_row_of_the_table(noise_share: float, cosine: float) -> None:
     clean = _unit(500, 64)
     signal = np.full(500, 1 - noise_share**2)

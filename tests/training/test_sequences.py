@@ -14,7 +14,9 @@ def _numbered(lengths: list[int]) -> Sequences:
 
 
 @given(LENGTHS, st.integers(1, 6))
-def test_every_event_but_a_sequences_first_is_the_target_of_exactly_one_window(lengths: list[int], history: int) -> None:
+def test_every_event_but_a_sequences_first_is_the_target_of_exactly_one_window(
+    lengths: list[int], history: int
+) -> None:
     sequences = _numbered(lengths)
     targets = [
         event for start, end in window_bounds(sequences, history) for event in sequences.rows[start + 1 : end].tolist()

@@ -1,0 +1,115 @@
+"""The whole TFX pipeline on a small log: run, run again, refuse, serve."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from dimerec_tf.cli.pipeline import NotBlessed, print_outcome, require_blessing, run_pipeline
+from dimerec_tf.config import Config
+from dimerec_tf.data.splits import load_splits
+from dimerec_tf.data.vocabulary import Encoder
+from dimerec_tf.metrics.ranking import summarise
+from serving.client.client import RecommendClient
+from serving.server.app import start_server
+from tests.e2e.small_log import BAD_ROWS, small_config, write_log
+from tfx_pipeline.examples import read_split
+from tfx_pipeline.outcome import Outcome
+
+ALWAYS_RUN = {"LastBlessedModel", "Evaluator.dimerec", "Pusher"}
+
+
+@dataclass(frozen=True)
+class Run:
+    config: Config
+    workdir: Path
+    outcome: Outcome
+
+
+@pytest.fixture(scope="module")
+def first(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    root = tmp_path_factory.mktemp("pipeline")
+    write_log(root / "log.csv")
+    config = small_config(root / "log.csv")
+    return Run(config, root / "work", run_pipeline(config, root / "work"))
+
+
+@pytest.fixture(scope="module")
+def second(first: Run) -> Outcome:
+    return run_pipeline(first.config, first.workdir)
+
+
+@pytest.fixture(scope="module")
+def refused(first: Run, second: Outcome) -> Outcome:
+    """An untrained model against the blessed one; after `second`, whose versions it must not disturb."""
+    config = small_config(Path(first.config.data.path), training={"epochs": 1, "learning_rate": 1e-9})
+    return run_pipeline(config, first.workdir)
+
+
+def test_a_good_model_is_blessed_and_pushed_beside_its_floors(first: Run) -> None:
+    outcome = first.outcome
+    assert outcome.blessed and outcome.pushed_version == 1
+    assert list(outcome.metrics) == ["popularity", "sequential_rules", "dimerec"]
+    assert outcome.metrics["sequential_rules"]["HR@10"] == 1.0, "the ring is what the rules count"
+    assert outcome.metrics["dimerec"]["HR@10"] > outcome.metrics["popularity"]["HR@10"]
+    assert (first.workdir / "serving" / "dimerec" / "1" / "saved_model.pb").exists()
+    assert (first.workdir / "serving" / "dimerec_scann" / "1" / "saved_model.pb").exists()
+    print_outcome(first.config, outcome)
+
+
+def test_slices_cover_history_length_and_target_popularity(first: Run) -> None:
+    names = {name.split("=")[0] for name in first.outcome.slices["dimerec"]}
+    assert names == {"history_length", "target_popularity"}
+
+
+def test_training_leaves_no_checkpoint_behind(first: Run) -> None:
+    assert not [file for file in (first.workdir / "checkpoints").rglob("*") if file.is_file()]
+
+
+def test_bad_rows_are_set_aside_with_their_reasons(first: Run) -> None:
+    summary = json.loads((first.workdir / "rejected_rows" / "summary.json").read_text())
+    assert summary["rejected"] == {"missing item id": 1, "unparsable time": 1, "wrong number of fields": 1}
+    kept = (first.workdir / "rejected_rows" / "rejected.jsonl").read_text().splitlines()
+    assert len(kept) == len(BAD_ROWS)
+
+
+def test_the_vocabulary_of_transform_is_the_librarys(first: Run) -> None:
+    (file,) = (first.workdir / "artifacts" / "Transform").rglob("assets/items")
+    encoder = Encoder.from_training(load_splits(first.config.data).train)
+    assert file.read_text().split() == encoder.ids
+
+
+def test_a_second_run_takes_every_unchanged_step_from_the_cache(first: Run, second: Outcome) -> None:
+    assert {step.name for step in second.steps if step.state != "cached"} <= ALWAYS_RUN | {"ImportSchemaGen"}
+    assert second.metrics == first.outcome.metrics
+    assert second.pushed_version == 1
+
+
+def test_a_worse_model_is_refused_with_the_reasons_and_not_pushed(first: Run, refused: Outcome) -> None:
+    assert not refused.blessed and refused.pushed_version is None
+    assert refused.metrics["dimerec"]["HR@10"] < first.outcome.metrics["dimerec"]["HR@10"]
+    with pytest.raises(NotBlessed) as caught:
+        require_blessing(refused)
+    assert "HR@10" in str(caught.value)
+    assert "the last blessed model" in str(caught.value)
+    assert [entry.name for entry in (first.workdir / "serving" / "dimerec").iterdir()] == ["1"]
+
+
+@pytest.mark.parametrize("export", ["dimerec", "dimerec_scann"])
+def test_the_server_gives_the_ids_that_the_evaluator_counted(first: Run, export: str) -> None:
+    examples = list(read_split(first.outcome.examples_uri, "test"))
+    server = start_server({export: first.workdir / "serving" / export}, "127.0.0.1:0")
+    try:
+        with RecommendClient(f"127.0.0.1:{server.port}", export) as client:
+            answers = client.recommend([history for _, history, _ in examples], k=20, filter_seen=True)
+    finally:
+        server.stop()
+    ranks = [
+        answer.item_ids.index(target) + 1.0 if target in answer.item_ids else np.inf
+        for answer, (_, _, target) in zip(answers, examples, strict=True)
+    ]
+    assert summarise(np.array(ranks), (10, 20)) == {
+        name: pytest.approx(value) for name, value in first.outcome.metrics["dimerec"].items()
+    }
