@@ -33,9 +33,7 @@ def test_an_error_is_a_sentence_and_an_exit_code(tmp_path: Path) -> None:
 def test_an_unusable_log_ends_the_pipeline_with_a_sentence(tmp_path: Path) -> None:
     (tmp_path / "log.csv").write_text("user_id,item_id,timestamp\nu,,1\nu,i,2\n")
     (tmp_path / "config.yaml").write_text(f"data: {{path: {tmp_path / 'log.csv'}}}")
-    result = _dimerec(
-        "pipeline", "run", "--config", str(tmp_path / "config.yaml"), "--workdir", str(tmp_path / "work")
-    )
+    result = _dimerec("pipeline", "run", "--config", str(tmp_path / "config.yaml"), "--workdir", str(tmp_path / "work"))
     assert result.returncode == 1
     assert "1 of 2 rows (50.00%) were set aside (1 missing item id)" in result.stderr
     assert "Traceback" not in result.stderr

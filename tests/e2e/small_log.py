@@ -18,9 +18,7 @@ def write_log(file: Path) -> None:
     lines = ["user_id,item_id,timestamp"]
     for user in range(NUM_USERS):
         start = rng.integers(0, NUM_ITEMS)
-        lines += [
-            f"u{user},i{(start + step) % NUM_ITEMS},{1000 * step + user}" for step in range(rng.integers(4, 14))
-        ]
+        lines += [f"u{user},i{(start + step) % NUM_ITEMS},{1000 * step + user}" for step in range(rng.integers(4, 14))]
     file.write_text("\n".join([*lines, *BAD_ROWS]) + "\n")
 
 
