@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 def bench(
     preset: Annotated[str, typer.Option(help="Name of a shipped configuration, which is also its public data set.")],
     seeds: Annotated[int, typer.Option(min=1, help="How many seeds, counted up from the preset's.")] = 3,
-    output: Annotated[Path, typer.Option(help="Where result.json and the table go.")] = Path("build/bench"),
+    output: Annotated[Path, typer.Option(help="Where result.json and result.md go.")] = Path("build/bench"),
+    page: Annotated[Path | None, typer.Option(help="A documentation page to write with the same table.")] = None,
 ) -> None:
     """Trains a preset with several seeds and measures it beside popularity and sequential rules.
 
@@ -26,9 +27,10 @@ def bench(
     Example: dimerec bench --preset ml-100k --seeds 3
     """
     from dimerec_tf.data.public import DATASET_SHA256, fetch
-    from dimerec_tf.evaluation.benchmark import Benchmark, markdown_table, summarise
+    from dimerec_tf.evaluation.benchmark import Benchmark, markdown_page, summarise
 
-    config = _with_data(load_preset(preset), fetch(preset, cache_dir()) / "interactions.csv")
+    shipped = load_preset(preset)
+    config = _with_data(shipped, fetch(preset, cache_dir()) / "interactions.csv")
     benchmark = Benchmark(config)
     output.mkdir(parents=True, exist_ok=True)
     results: dict[str, list[SplitResults]] = {"popularity": [], "sequential_rules": [], "dimerec": []}
@@ -42,9 +44,9 @@ def bench(
             kept.write_text(json.dumps(benchmark.run_model(seed)))
         results["dimerec"].append(json.loads(kept.read_text()))
     rows = summarise(
-        results, config, preset, DATASET_SHA256[preset], f"dimerec bench --preset {preset} --seeds {seeds}"
+        results, shipped, preset, DATASET_SHA256[preset], f"dimerec bench --preset {preset} --seeds {seeds}"
     )
-    _write(rows, output, markdown_table(rows))
+    _write(rows, markdown_page(rows), [output / "result.md", *([page] if page else [])], output / "result.json")
 
 
 def _with_data(config: Config, path: Path) -> Config:
@@ -53,8 +55,9 @@ def _with_data(config: Config, path: Path) -> Config:
     return parse_config(values)
 
 
-def _write(rows: list[dict[str, Any]], output: Path, table: str) -> None:
-    (output / "result.json").write_text(json.dumps(rows, indent=2) + "\n")
-    (output / "result.md").write_text(table)
-    console.print(table, highlight=False)
-    console.print(f"Written to {output / 'result.json'} and {output / 'result.md'}")
+def _write(rows: list[dict[str, Any]], text: str, pages: list[Path], result: Path) -> None:
+    result.write_text(json.dumps(rows, indent=2) + "\n")
+    for page in pages:
+        page.write_text(text)
+    console.print(text, highlight=False, markup=False)
+    console.print(f"Written to {', '.join(str(path) for path in (result, *pages))}", soft_wrap=True)

@@ -60,13 +60,16 @@ def _config(data: Path) -> Config:
 
 
 def _serve_and_ask(config: Config, outcome: "Outcome", workdir: Path) -> dict[str, float]:
-    with library_noise_in(workdir / "pipeline.log"):
+    from tfx_pipeline.workdir import Workdir
+
+    paths = Workdir(workdir)
+    with library_noise_in(paths.log):
         from serving.client.client import RecommendClient
         from serving.server.app import start_server
         from tfx_pipeline.examples import read_split
 
         histories = [history for _, history, _ in read_split(outcome.examples_uri, TEST_SPLIT)]
-        server = start_server({config.name: workdir / "serving" / config.name}, "127.0.0.1:0")
+        server = start_server({config.name: paths.serving(config.name)}, "127.0.0.1:0")
         try:
             console.print(f"Serving version {outcome.pushed_version} on port {server.port} (gRPC, TF Serving's API).")
             with RecommendClient(f"127.0.0.1:{server.port}", config.name) as client:
@@ -120,7 +123,9 @@ def _summary(config: Config, outcome: "Outcome", latencies: dict[str, float], se
 
 
 def _print_places(config: Config, workdir: Path) -> None:
-    serving = workdir / "serving" / config.name
+    from tfx_pipeline.workdir import Workdir
+
+    serving = Workdir(workdir).serving(config.name)
     console.print(
         f"\nEverything is under [bold]{workdir}[/]: summary.json, artifacts/, metadata.sqlite, pipeline.log, "
         f"rejected_rows/, serving/.\nServe it yourself:\n"

@@ -51,13 +51,14 @@ def run(
 
 def run_pipeline(config: Config, workdir: Path) -> "Outcome":
     """Runs it on this machine with the libraries' logs in `<workdir>/pipeline.log`."""
-    console.print(f"Loading TFX; its log goes to [bold]{workdir / 'pipeline.log'}[/].")
-    with library_noise_in(workdir / "pipeline.log"):
+    from tfx_pipeline.workdir import Workdir
+
+    paths = Workdir(workdir.resolve())
+    console.print(f"Loading TFX; its log goes to [bold]{paths.log}[/].")
+    with library_noise_in(paths.log):
         from tfx_pipeline.local_runner import run_local
         from tfx_pipeline.outcome import read_outcome
-        from tfx_pipeline.workdir import Workdir
 
-        paths = Workdir(workdir.resolve())
         with _printing_steps():
             run_local(config, paths)
         return read_outcome(paths.metadata)

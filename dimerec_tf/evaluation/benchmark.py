@@ -86,25 +86,42 @@ def summarise(
     ]
 
 
-def markdown_table(rows: list[dict[str, Any]]) -> str:
-    """The rows as a Markdown table with its protocol line."""
+def markdown_page(rows: list[dict[str, Any]]) -> str:
+    """The rows as a Markdown page: where they come from, protocol, test table, validation table."""
     first = rows[0]
-    names = list(first["metrics"])
-    lines = [
-        f"{first['dataset']}, {first['protocol'].replace('_', '-')}, test, full catalogue, seen {first['seen']}, in %, "
-        f"mean ± standard deviation over {max(len(row['seeds']) for row in rows)} seeds",
-        "",
-        "| model | " + " | ".join(names) + " | training s |",
-        "|---|" + "---|" * (len(names) + 1),
-    ]
-    for row in rows:
-        cells = [
-            f"{row['metrics'][name]['mean']:.2f}"
-            + (f" ± {row['metrics'][name]['sd']:.2f}" if len(row["seeds"]) > 1 else "")
-            for name in names
+    seeds = max(len(row["seeds"]) for row in rows)
+    return "\n".join(
+        [
+            f"# Accuracy on {first['dataset']}",
+            "",
+            f"Written by `{first['command']}`; not edited by hand. {first['protocol'].replace('_', '-').capitalize()}, "
+            f"full catalogue, seen items {first['seen']}, in %; mean ± standard deviation over {seeds} seeds. The "
+            f"configuration was chosen on the validation split. Data SHA-256 `{first['data_sha256'][:12]}`, "
+            f"configuration `{first['config_hash']}`.",
+            "",
+            "## Test",
+            "",
+            *_table(rows, "metrics"),
+            "",
+            "## Validation",
+            "",
+            *_table(rows, "validation"),
+            "",
         ]
+    )
+
+
+def _table(rows: list[dict[str, Any]], split: str) -> list[str]:
+    names = list(rows[0][split])
+    lines = ["| model | " + " | ".join(names) + " | training s |", "|---|" + "---|" * (len(names) + 1)]
+    for row in rows:
+        cells = [_cell(row[split][name], len(row["seeds"])) for name in names]
         lines.append(f"| {row['model']} | " + " | ".join(cells) + f" | {row['train_seconds']:.0f} |")
-    return "\n".join(lines) + "\n"
+    return lines
+
+
+def _cell(spread: dict[str, float], seeds: int) -> str:
+    return f"{spread['mean']:.2f}" + (f" ± {spread['sd']:.2f}" if seeds > 1 else "")
 
 
 def _spread(values: list[float]) -> dict[str, float]:
