@@ -1,5 +1,7 @@
 """The pipeline, every argument explicit: log -> sequences -> features -> model -> verdict -> pushed version."""
 
+from typing import NamedTuple
+
 import tensorflow_model_analysis as tfma
 from tfx import components
 from tfx.components.schema_gen.import_schema_gen.component import ImportSchemaGen
@@ -20,6 +22,35 @@ from tfx_pipeline.evaluation import TEST_SPLIT, evaluation_config
 
 FLOORS = ("popularity", "sequential_rules")
 MODEL = "dimerec"
+
+
+class DataSteps(NamedTuple):
+    """From the log to what is trained on, in the order in which they run."""
+
+    examples: BaseComponent
+    statistics: BaseComponent
+    schema: BaseComponent
+    validator: BaseComponent
+    transform: BaseComponent
+
+
+def data_steps(config: Config, schema_dir: str, rejected_dir: str, code_version: str) -> DataSteps:
+    """The steps before training; arguments as for `build_pipeline`."""
+    examples = SequenceExampleGen(data=config.data, rejected_dir=rejected_dir, code_version=code_version)
+    statistics = components.StatisticsGen(examples=examples.outputs["examples"])
+    schema = ImportSchemaGen(schema_file=f"{schema_dir}/schema.pbtxt")
+    validator = components.ExampleValidator(
+        statistics=statistics.outputs["statistics"], schema=schema.outputs["schema"]
+    )
+    transform = components.Transform(
+        examples=examples.outputs["examples"],
+        schema=schema.outputs["schema"],
+        preprocessing_fn="tfx_pipeline.modules.preprocessing.preprocessing_fn",
+        splits_config=transform_pb2.SplitsConfig(analyze=["train"], transform=["train"]),
+        custom_config={"min_item_count": config.data.min_item_count, "code": code_version},
+        disable_statistics=True,
+    )
+    return DataSteps(examples, statistics, schema, validator, transform)
 
 
 def build_pipeline(
@@ -51,27 +82,14 @@ def build_pipeline(
         run_id: differs with every run, so that Pusher always looks at what is live instead of trusting the cache.
         beam_args: passed to every Beam step.
     """
-    examples = SequenceExampleGen(data=config.data, rejected_dir=rejected_dir, code_version=code_version)
-    statistics = components.StatisticsGen(examples=examples.outputs["examples"])
-    schema = ImportSchemaGen(schema_file=f"{schema_dir}/schema.pbtxt")
-    validator = components.ExampleValidator(
-        statistics=statistics.outputs["statistics"], schema=schema.outputs["schema"]
-    )
-    transform = components.Transform(
-        examples=examples.outputs["examples"],
-        schema=schema.outputs["schema"],
-        preprocessing_fn="tfx_pipeline.modules.preprocessing.preprocessing_fn",
-        splits_config=transform_pb2.SplitsConfig(analyze=["train"], transform=["train"]),
-        custom_config={"min_item_count": config.data.min_item_count, "code": code_version},
-        disable_statistics=True,
-    )
+    data = data_steps(config, schema_dir, rejected_dir, code_version)
 
     def train(run_fn: str, custom_config: dict[str, str]) -> BaseComponent:
         return components.Trainer(
             run_fn=run_fn,
-            examples=transform.outputs["transformed_examples"],
-            transform_graph=transform.outputs["transform_graph"],
-            schema=schema.outputs["schema"],
+            examples=data.transform.outputs["transformed_examples"],
+            transform_graph=data.transform.outputs["transform_graph"],
+            schema=data.schema.outputs["schema"],
             train_args=trainer_pb2.TrainArgs(splits=["train"]),
             eval_args=trainer_pb2.EvalArgs(splits=["train"]),
             custom_config={"config": config.to_json(), "code": code_version, **custom_config},
@@ -79,15 +97,15 @@ def build_pipeline(
 
     def evaluate(trainer: BaseComponent, eval_config: tfma.EvalConfig, baseline: Channel | None) -> BaseComponent:
         return components.Evaluator(
-            examples=examples.outputs["examples"],
+            examples=data.examples.outputs["examples"],
             example_splits=[TEST_SPLIT],
             model=trainer.outputs["model"],
             baseline_model=baseline,
             eval_config=eval_config,
-            schema=schema.outputs["schema"],
+            schema=data.schema.outputs["schema"],
         )
 
-    steps: list[BaseComponent] = [examples, statistics, schema, validator, transform]
+    steps: list[BaseComponent] = list(data)
     for floor in FLOORS:
         floor_trainer = train("tfx_pipeline.modules.floors.run_fn", {"floor": floor}).with_id(f"Trainer.{floor}")
         floor_evaluator = evaluate(floor_trainer, evaluation_config(config.evaluation, judge=False), None)

@@ -1,6 +1,5 @@
 """The benchmark: floors and model on one split, spread over seeds, page."""
 
-
 import numpy as np
 import pytest
 
