@@ -5,8 +5,10 @@ from pathlib import Path
 
 from tfx.orchestration.local.local_dag_runner import LocalDagRunner
 
+import dimerec_tf
+import tfx_pipeline
+from dimerec_tf.code_version import code_version
 from dimerec_tf.config import Config
-from tfx_pipeline.code_version import code_version
 from tfx_pipeline.pipeline import build_pipeline
 from tfx_pipeline.workdir import Workdir
 
@@ -21,7 +23,8 @@ def run_local(config: Config, workdir: Workdir) -> None:
         TooManyBadRows, LogError: the log cannot be used.
     """
     workdir.root.mkdir(parents=True, exist_ok=True)
-    version = code_version()
+    # TFX's cache key has import paths in it, not what they lead to.
+    version = code_version(dimerec_tf, tfx_pipeline)
     pipeline = build_pipeline(
         name=config.name,
         root=str(workdir.artifacts),

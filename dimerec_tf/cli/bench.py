@@ -6,12 +6,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from dimerec_tf.cli.output import console
+import dimerec_tf
+from dimerec_tf.cli.output import console, library_noise_in
+from dimerec_tf.code_version import code_version
 from dimerec_tf.config import Config, load_preset, parse_config
 from dimerec_tf.environment import cache_dir
 
 if TYPE_CHECKING:
-    from dimerec_tf.evaluation.benchmark import SplitResults
+    from dimerec_tf.evaluation.benchmark import Benchmark, SplitResults
+
+FLOORS = ("popularity", "sequential_rules")
 
 
 def bench(
@@ -31,22 +35,29 @@ def bench(
 
     shipped = load_preset(preset)
     config = _with_data(shipped, fetch(preset, cache_dir()) / "interactions.csv")
-    benchmark = Benchmark(config)
     output.mkdir(parents=True, exist_ok=True)
-    results: dict[str, list[SplitResults]] = {"popularity": [], "sequential_rules": [], "dimerec": []}
-    for floor in ("popularity", "sequential_rules"):
-        results[floor].append(benchmark.run_floor(floor))
-    for number in range(seeds):
-        seed = config.seed + number
-        kept = output / f"{config.fingerprint()}-seed-{seed}.json"
-        if not kept.exists():
-            console.print(f"Training seed {seed} ({number + 1} of {seeds})")
-            kept.write_text(json.dumps(benchmark.run_model(seed)))
-        results["dimerec"].append(json.loads(kept.read_text()))
+    with library_noise_in(output / "bench.log"):
+        results = _run_all(Benchmark(config), seeds, output)
     rows = summarise(
         results, shipped, preset, DATASET_SHA256[preset], f"dimerec bench --preset {preset} --seeds {seeds}"
     )
     _write(rows, markdown_page(rows), [output / "result.md", *([page] if page else [])], output / "result.json")
+
+
+def _run_all(benchmark: "Benchmark", seeds: int, output: Path) -> dict[str, list["SplitResults"]]:
+    """Floors once, the model with every seed; a seed that is kept in `output` is not trained again."""
+    results: dict[str, list[SplitResults]] = {name: [benchmark.run_floor(name)] for name in FLOORS}
+    results["dimerec"] = []
+    config = benchmark.config
+    run = f"{config.fingerprint()}-{code_version(dimerec_tf)}"
+    for number in range(seeds):
+        seed = config.seed + number
+        kept = output / f"{run}-seed-{seed}.json"
+        if not kept.exists():
+            console.print(f"Training seed {seed} ({number + 1} of {seeds})")
+            kept.write_text(json.dumps(benchmark.run_model(seed)))
+        results["dimerec"].append(json.loads(kept.read_text()))
+    return results
 
 
 def _with_data(config: Config, path: Path) -> Config:

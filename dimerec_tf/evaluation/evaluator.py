@@ -23,7 +23,8 @@ def target_ranks(
         filter_seen: whether the items of the history are left out.
         depth: how many items are retrieved.
     """
-    search = tf.function(retriever.search, reduce_retracing=True)
+    rows = tf.TensorSpec([None, None], tf.int64)
+    search = tf.function(retriever.search, input_signature=[rows, rows, tf.TensorSpec([], tf.int32)])
     retrieved = []
     for batch in _batches(histories):
         blocked = batch if filter_seen else tf.zeros([batch.shape[0], 0], tf.int64)
