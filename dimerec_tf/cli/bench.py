@@ -70,5 +70,5 @@ def _write(rows: list[dict[str, Any]], text: str, pages: list[Path], result: Pat
     result.write_text(json.dumps(rows, indent=2) + "\n")
     for page in pages:
         page.write_text(text)
-    console.print(text, highlight=False, markup=False)
+    console.print(text, highlight=False, markup=False, soft_wrap=True)
     console.print(f"Written to {', '.join(str(path) for path in (result, *pages))}", soft_wrap=True)
