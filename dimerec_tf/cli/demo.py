@@ -130,5 +130,6 @@ def _print_places(config: Config, workdir: Path) -> None:
         f"\nEverything is under [bold]{workdir}[/]: summary.json, artifacts/, metadata.sqlite, pipeline.log, "
         f"rejected_rows/, serving/.\nServe it yourself:\n"
         f"  .venv/bin/dimerec serve --model-base-path {serving}\n"
-        f"  .venv/bin/dimerec recommend --user-history 50,181,172 --titles {workdir / 'items.csv'}"
+        f"  .venv/bin/dimerec recommend --user-history 50,181,172 --titles {workdir / 'items.csv'}",
+        soft_wrap=True,
     )

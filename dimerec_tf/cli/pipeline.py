@@ -54,7 +54,7 @@ def run_pipeline(config: Config, workdir: Path) -> "Outcome":
     from tfx_pipeline.workdir import Workdir
 
     paths = Workdir(workdir.resolve())
-    console.print(f"Loading TFX; its log goes to [bold]{paths.log}[/].")
+    console.print(f"Loading TFX; its log goes to [bold]{paths.log}[/].", soft_wrap=True)
     with library_noise_in(paths.log):
         from tfx_pipeline.local_runner import run_local
         from tfx_pipeline.outcome import read_outcome
@@ -91,7 +91,9 @@ def protocol_line(config: Config) -> str:
 def print_outcome(config: Config, outcome: "Outcome") -> None:
     console.print(metric_table(protocol_line(config), outcome.metrics))
     if outcome.pushed_version is not None:
-        console.print(f"Blessed and pushed as version [bold]{outcome.pushed_version}[/] to {outcome.pushed_path}")
+        console.print(
+            f"Blessed and pushed as version [bold]{outcome.pushed_version}[/] to {outcome.pushed_path}", soft_wrap=True
+        )
 
 
 def require_blessing(outcome: "Outcome") -> None:
