@@ -10,23 +10,18 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, model_validator
 
+from dimerec_tf.config_base import Fraction, PositiveInt, Section
+from dimerec_tf.config_model import ModelConfig
 from dimerec_tf.errors import DimeRecError
-
-PositiveInt = Annotated[int, Field(gt=0)]
-Fraction = Annotated[float, Field(ge=0.0, le=1.0)]
 
 
 class ConfigError(DimeRecError, ValueError):
     """A configuration that cannot be used; the message names each key and what was received."""
 
 
-class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class SplitConfig(_Section):
+class SplitConfig(Section):
     """How a log becomes train, eval and test.
 
     `leave_one_out`: a user's last event is the test target, the one before it the validation target.
@@ -46,7 +41,7 @@ class SplitConfig(_Section):
         return self
 
 
-class DataConfig(_Section):
+class DataConfig(Section):
     """Where the log is and how to read it.
 
     `path` is a file or a directory of CSV (`.csv`, `.tsv`, `.inter`, gzip or not) or Parquet files. Times are numbers
@@ -63,48 +58,16 @@ class DataConfig(_Section):
     min_item_count: PositiveInt = 1
 
 
-class DiffusionConfig(_Section):
-    """The walk on the sphere (paper section 3.3; `num_steps` is T, `reverse_steps` how many of them are taken)."""
-
-    num_steps: PositiveInt = 50
-    reverse_steps: PositiveInt | None = None
-    reverse_noise: Literal["matched", "literal", "none"] = "matched"
-    beta_start: Annotated[float, Field(gt=0, lt=1)] = 1e-4
-    beta_end: Annotated[float, Field(gt=0, lt=1)] = 0.02
-
-    @model_validator(mode="after")
-    def _steps(self) -> "DiffusionConfig":
-        if self.reverse_steps is not None and self.reverse_steps > self.num_steps:
-            raise ValueError(f"reverse_steps is {self.reverse_steps}, more than num_steps, {self.num_steps}")
-        if self.beta_start >= self.beta_end:
-            raise ValueError(f"beta_start must be below beta_end, got {self.beta_start} and {self.beta_end}")
-        return self
-
-
-class ModelConfig(_Section):
-    """DimeRec itself. `recon_weight` and `ssm_weight` are lambda and mu of the paper's total loss."""
-
-    dim: PositiveInt = 64
-    max_history: PositiveInt = 50
-    num_interests: PositiveInt = 4
-    temperature: Annotated[float, Field(gt=0)] = 0.07
-    dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0
-    recon_weight: Annotated[float, Field(ge=0)] = 1.0
-    ssm_weight: Annotated[float, Field(ge=0)] = 1.0
-    diffusion: DiffusionConfig = DiffusionConfig()
-
-
-class TrainingConfig(_Section):
+class TrainingConfig(Section):
     """`batch_size` counts training windows; every position of a window is a training target."""
 
     epochs: PositiveInt = 30
     batch_size: PositiveInt = 128
     learning_rate: Annotated[float, Field(gt=0)] = 1e-3
-    num_negatives: PositiveInt = 1024
     deterministic: bool = True
 
 
-class EvaluationConfig(_Section):
+class EvaluationConfig(Section):
     """What the Evaluator counts and what it takes to be blessed.
 
     A model is blessed when its HR@10 reaches `min_hit_rate_at_10` and falls at most `max_drop_at_10` (absolute)
@@ -124,7 +87,7 @@ class EvaluationConfig(_Section):
         return self
 
 
-class ExportConfig(_Section):
+class ExportConfig(Section):
     """`max_k` bounds the `k` of a request; the ScaNN export searches `scann_leaves_to_search` of `scann_leaves`."""
 
     max_k: PositiveInt = 100
@@ -140,7 +103,7 @@ class ExportConfig(_Section):
         return self
 
 
-class Config(_Section):
+class Config(Section):
     """Everything a run needs, as one immutable value."""
 
     name: Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_-]*$")] = "dimerec"

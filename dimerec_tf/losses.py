@@ -9,7 +9,8 @@ def sampled_softmax(
     negatives: tf.Tensor,
     positive_rows: tf.Tensor,
     negative_rows: tf.Tensor,
-    temperature: float,
+    temperature: float | tf.Tensor,
+    log_q: tf.Tensor | None = None,
 ) -> tf.Tensor:
     """-log softmax of each positive against the shared negatives; negatives that are the positive are masked.
 
@@ -20,12 +21,17 @@ def sampled_softmax(
         positive_rows: int `[samples]`.
         negative_rows: int `[negatives]`.
         temperature: inner products are divided by it.
+        log_q: `[num_items + 1]`, log of how often each row is expected among the negatives; it is taken off every
+            logit, so that frequently drawn items are not pushed down for being drawn.
 
     Returns:
         `[samples]`, one loss each.
     """
     positive_logit = tf.reduce_sum(query * positive, axis=-1, keepdims=True) / temperature
     logits = tf.matmul(query, negatives, transpose_b=True) / temperature
+    if log_q is not None:
+        positive_logit -= tf.cast(tf.gather(log_q, positive_rows), logits.dtype)[:, tf.newaxis]
+        logits -= tf.cast(tf.gather(log_q, negative_rows), logits.dtype)[tf.newaxis, :]
     accidental = positive_rows[:, tf.newaxis] == negative_rows[tf.newaxis, :]
     logits = tf.where(accidental, tf.constant(logits.dtype.min / 2, logits.dtype), logits)
     everything = tf.concat([positive_logit, logits], axis=-1)

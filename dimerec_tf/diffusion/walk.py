@@ -1,42 +1,50 @@
 """The geodesic random walk: noising a target (Algorithm 1) and denoising to an interest (Algorithm 2)."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import tensorflow as tf
 
-from dimerec_tf.diffusion.schedule import NoiseSchedule
-from dimerec_tf.diffusion.sphere import normalize, project_to_tangent
+from dimerec_tf.diffusion.schedule import ReverseStep
+from dimerec_tf.diffusion.sphere import exponential_map, normalize, project_to_tangent
 
 Denoise = Callable[[tf.Tensor, tf.Tensor], tf.Tensor]
 
 
-def walk_forward(clean: tf.Tensor, signal: tf.Tensor, noise: tf.Tensor) -> tf.Tensor:
-    """Noises unit vectors by moving them an angle of arccos sqrt(abar_t) in a random tangent direction.
+def walk_forward(clean: tf.Tensor, signal: tf.Tensor, noise: tf.Tensor, kind: str = "matched") -> tf.Tensor:
+    """Noises vectors to a step of the schedule.
 
-    x_t = sqrt(abar_t) x0 + sqrt(1 - abar_t) v/|v|, with v the noise's part orthogonal to x0: the exponential map of
-    that tangent. The printed scale of Algorithm 1 wraps round the sphere; this one is monotone in t and reaches
-    cos(x_T, x0) = 0.
+    `matched` moves a unit vector an angle of arccos sqrt(abar_t) in a random tangent direction:
+    x_t = sqrt(abar_t) x0 + sqrt(1 - abar_t) v/|v|, with v the noise's part orthogonal to x0. That is the
+    exponential map of that tangent, monotone in t, with cos(x_T, x0) = 0. `literal` walks sqrt(1 - abar_t) v as
+    Algorithm 1 prints, which wraps round the sphere; `scaled` the same with the noise divided by sqrt(dim - 1).
+    `gaussian` leaves the sphere: x_t = sqrt(abar_t) x0 + sqrt(1 - abar_t) noise.
 
     Args:
-        clean: `[samples, dim]`, unit length.
+        clean: `[samples, dim]`, unit length but for `gaussian`.
         signal: `[samples]`, abar_t of each sample's step.
         noise: `[samples, dim]`, standard normal.
+        kind: see above.
 
     Returns:
-        `[samples, dim]`, unit length.
+        `[samples, dim]`, unit length but for `gaussian`.
     """
-    direction = normalize(project_to_tangent(noise, clean))
     share = signal[:, tf.newaxis]
-    return tf.sqrt(share) * clean + tf.sqrt(1 - share) * direction
+    if kind == "gaussian":
+        return tf.sqrt(share) * clean + tf.sqrt(1 - share) * noise
+    tangent = project_to_tangent(noise, clean)
+    if kind == "matched":
+        return tf.sqrt(share) * clean + tf.sqrt(1 - share) * normalize(tangent)
+    scale = {"literal": 1.0, "scaled": (clean.shape[-1] - 1) ** -0.5}[kind]
+    return exponential_map(clean, tf.sqrt(1 - share) * scale * tangent)
 
 
 def walk_reverse(
     denoise: Denoise,
     start: tf.Tensor,
-    schedule: NoiseSchedule,
+    steps: Sequence[ReverseStep],
     noise_kind: str = "matched",
-    count: int | None = None,
     seed: int = 0,
+    on_sphere: bool = True,
 ) -> tf.Tensor:
     """Denoises from x_T to the interest vector.
 
@@ -45,33 +53,34 @@ def walk_reverse(
 
     Args:
         denoise: `(x_t [batch, dim], t [batch]) -> x0_hat [batch, dim]`.
-        start: `[batch, dim]`, x_T on the sphere.
-        schedule: the noise schedule.
-        noise_kind: `matched` (sqrt(btil) eps/sqrt(d), which reproduces the forward marginals), `literal` (btil eps, as
-            printed) or `none`.
-        count: how many strided steps, T by default.
+        start: `[batch, dim]`, x_T.
+        steps: what to take, from T down; see `NoiseSchedule.reverse_steps`.
+        noise_kind: `matched` (sqrt(btil) eps/sqrt(d) on the sphere, which reproduces the forward marginals, and
+            sqrt(btil) eps off it), `literal` (btil eps, as printed) or `none`.
         seed: of the noise.
+        on_sphere: whether each state is projected to unit length.
 
     Returns:
         The trajectory, `[count, batch, dim]`: the state after each step; the last one is e_u.
     """
-    steps = schedule.reverse_steps(count)
     dim = start.shape[-1]
 
     def take_step(state: tf.Tensor, step: tuple[tf.Tensor, ...]) -> tf.Tensor:
         t, from_clean, from_noised, noise = step
         estimate = denoise(state, tf.fill(tf.shape(state)[:1], t))
-        return normalize(from_clean * estimate + from_noised * state + noise[tf.newaxis])
+        moved = from_clean * estimate + from_noised * state + noise[tf.newaxis]
+        return normalize(moved) if on_sphere else moved
 
+    spread = dim if on_sphere else 1
     tables = (
         tf.constant([step.t for step in steps], tf.int32),
         tf.constant([step.from_clean for step in steps], start.dtype),
         tf.constant([step.from_noised for step in steps], start.dtype),
-        tf.constant([[_noise_scale(step.variance, dim, noise_kind)] for step in steps], start.dtype)
+        tf.constant([[_noise_scale(step.variance, spread, noise_kind)] for step in steps], start.dtype)
         * tf.random.stateless_normal([len(steps), dim], [seed, 1], dtype=start.dtype),
     )
     return tf.scan(take_step, tables, initializer=start)
 
 
-def _noise_scale(variance: float, dim: int, kind: str) -> float:
-    return {"matched": (variance / dim) ** 0.5, "literal": variance, "none": 0.0}[kind]
+def _noise_scale(variance: float, spread: int, kind: str) -> float:
+    return {"matched": (variance / spread) ** 0.5, "literal": variance, "none": 0.0}[kind]

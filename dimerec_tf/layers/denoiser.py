@@ -2,38 +2,79 @@
 
 from typing import Any
 
+import numpy as np
 import tensorflow as tf
+
+from dimerec_tf.layers.guidance.prefixes import masked_softmax
 
 
 class Denoiser(tf.keras.layers.Layer):
-    """x0_hat = Dense_d(GELU(Dense_4d([x_t ; s_t ; flatten(g)]))), s_t from a learned step table (paper section 3.3).
+    """x0_hat = Dense_d(GELU(Dense_4d([x_t ; s_t ; a(g)]))), s_t the embedding of the step (paper section 3.3).
+
+    Args:
+        num_steps: T.
+        aggregation: how the guidance enters as a(g): `concat` (all interests side by side), `mean` (of those that are
+            not zero) or `attention` (weighed by a query from x_t and s_t).
+        step_embedding: `learned`, a table, or `sinusoidal`.
 
     Call arguments:
         noised: `[samples, dim]`, x_t.
         step: int `[samples]` in 1..num_steps.
-        guidance: `[samples, interests, dim]`.
+        guidance: `[samples, interests, dim]`; an interest of zeros stands for none.
 
     Returns:
         `[samples, dim]`, not normalised.
     """
 
-    def __init__(self, num_steps: int, **kwargs: Any) -> None:
+    def __init__(
+        self, num_steps: int, aggregation: str = "concat", step_embedding: str = "learned", **kwargs: Any
+    ) -> None:
         super().__init__(**kwargs)
         self.num_steps = num_steps
+        self.aggregation = aggregation
+        self.step_embedding = step_embedding
 
     def build(self, input_shape: Any) -> None:
         dim = input_shape[-1]
-        self.steps = self.add_weight(
-            "steps", [self.num_steps + 1, dim], initializer=tf.keras.initializers.RandomNormal(stddev=dim**-0.5)
-        )
+        if self.step_embedding == "learned":
+            near_unit = tf.keras.initializers.RandomNormal(stddev=dim**-0.5)
+            self.steps = self.add_weight("steps", [self.num_steps + 1, dim], initializer=near_unit)
+        else:
+            self.steps = tf.constant(sinusoids(self.num_steps + 1, dim), tf.float32)
+        if self.aggregation == "attention":
+            self.attention_query = tf.keras.layers.Dense(dim, dtype=self.dtype_policy)
         self.hidden = tf.keras.layers.Dense(4 * dim, activation="gelu", dtype=self.dtype_policy)
         self.output_layer = tf.keras.layers.Dense(dim, dtype=self.dtype_policy)
         super().build(input_shape)
 
     def call(self, noised: tf.Tensor, step: tf.Tensor, guidance: tf.Tensor) -> tf.Tensor:
-        flat = tf.reshape(guidance, [tf.shape(guidance)[0], guidance.shape[1] * guidance.shape[2]])
         embedded = tf.gather(tf.cast(self.steps, noised.dtype), step)
-        return self.output_layer(self.hidden(tf.concat([noised, embedded, flat], axis=-1)))
+        aggregated = self._aggregate(tf.concat([noised, embedded], axis=-1), guidance)
+        return self.output_layer(self.hidden(tf.concat([noised, embedded, aggregated], axis=-1)))
+
+    def _aggregate(self, state: tf.Tensor, guidance: tf.Tensor) -> tf.Tensor:
+        if self.aggregation == "concat":
+            return tf.reshape(guidance, [tf.shape(guidance)[0], guidance.shape[1] * guidance.shape[2]])
+        present = tf.reduce_any(guidance != 0, axis=-1)
+        if self.aggregation == "mean":
+            weights = masked_softmax(tf.zeros(tf.shape(present), guidance.dtype), present, axis=1)
+        else:
+            logits = tf.einsum("sd,skd->sk", self.attention_query(state), guidance)
+            weights = masked_softmax(logits / guidance.shape[2] ** 0.5, present, axis=1)
+        return tf.einsum("sk,skd->sd", weights, guidance)
 
     def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "num_steps": self.num_steps}
+        return {
+            **super().get_config(),
+            "num_steps": self.num_steps,
+            "aggregation": self.aggregation,
+            "step_embedding": self.step_embedding,
+        }
+
+
+def sinusoids(count: int, dim: int) -> np.ndarray:
+    """The Transformer's position table, `[count, dim]`: sines in the first half, cosines in the second."""
+    frequencies = 10_000.0 ** (-np.arange(dim // 2) / max(dim // 2, 1))
+    angles = np.arange(count)[:, np.newaxis] * frequencies
+    table = np.concatenate([np.sin(angles), np.cos(angles)], axis=1)
+    return np.pad(table, [(0, 0), (0, dim - table.shape[1])])

@@ -1,17 +1,21 @@
 """DimeRec assembled: item table, guidance extraction (GEM) and diffusion aggregation (DAM) as a TFRS model."""
 
+import numpy as np
 import tensorflow as tf
 import tensorflow_recommenders as tfrs
+from numpy.typing import NDArray
 
-from dimerec_tf.config import ModelConfig
+from dimerec_tf.config_model import ModelConfig
 from dimerec_tf.diffusion.schedule import build_schedule
-from dimerec_tf.diffusion.sphere import normalize, random_points
+from dimerec_tf.diffusion.sphere import normalize
 from dimerec_tf.diffusion.walk import walk_forward, walk_reverse
 from dimerec_tf.layers.denoiser import Denoiser
-from dimerec_tf.layers.interest import SelfAttentiveInterest
+from dimerec_tf.layers.guidance import build_guidance
 from dimerec_tf.layers.item_table import ItemTable
+from dimerec_tf.layers.transformer import CausalTransformer
 from dimerec_tf.losses import reconstruction, sampled_softmax
 from dimerec_tf.models.history import keep_last
+from dimerec_tf.sampling import NegativeSampler
 
 
 class DimeRec(tfrs.Model):
@@ -22,21 +26,31 @@ class DimeRec(tfrs.Model):
 
     Args:
         config: sizes, temperature, loss weights and the diffusion.
-        num_items: catalogue size without padding.
-        num_negatives: shared uniform negatives per training step.
+        counts: int `[num_items + 1]`, how often each row is a training event, for negatives drawn by frequency.
         seed: of negatives, steps and noise; training step n draws from (seed, n), so a resumed run repeats itself.
     """
 
-    def __init__(self, config: ModelConfig, num_items: int, num_negatives: int = 1024, seed: int = 0) -> None:
+    def __init__(self, config: ModelConfig, counts: NDArray[np.int64], seed: int = 0) -> None:
         super().__init__()
         self.config = config
-        self.num_items = num_items
-        self.num_negatives = num_negatives
+        self.num_items = len(counts) - 1
         self.seed = seed
         self.schedule = build_schedule(config.diffusion)
-        self.items = ItemTable(num_items, config.dim)
-        self.interest = SelfAttentiveInterest(config.num_interests, config.max_history)
-        self.denoiser = Denoiser(config.diffusion.num_steps)
+        self.sampler = NegativeSampler(config.negatives, counts)
+        self.items = ItemTable(self.num_items, config.dim)
+        backbone = config.backbone
+        self.backbone = (
+            CausalTransformer(backbone.blocks, backbone.heads, config.max_history, config.dropout)
+            if backbone.kind == "transformer"
+            else None
+        )
+        self.guidance = build_guidance(config)
+        self.denoiser = Denoiser(
+            config.diffusion.num_steps, config.denoiser.aggregation, config.denoiser.step_embedding
+        )
+        self.log_temperature = tf.Variable(
+            np.log(config.temperature), dtype=tf.float32, trainable=config.learned_temperature, name="log_temperature"
+        )
         self.steps_trained = tf.Variable(0, dtype=tf.int32, trainable=False, name="steps_trained")
         self.loss_means = {name: tf.keras.metrics.Mean(name=name) for name in ("gem", "recon", "ssm")}
         self.query(tf.zeros([1, 1], tf.int64))
@@ -44,33 +58,37 @@ class DimeRec(tfrs.Model):
     def interests(self, history: tf.Tensor) -> tf.Tensor:
         """The guidance sequence: `[batch, length]` rows to `[batch, interests, dim]` (zeros for an empty history)."""
         recent = keep_last(history, self.config.max_history)
-        return self.interest(self.items(recent), mask=recent > 0)
+        return self.guidance(self._states(recent), recent)
 
-    def walk(self, guidance: tf.Tensor) -> tf.Tensor:
-        """The reverse walk (Algorithm 2): `[batch, interests, dim]` to its trajectory `[steps, batch, dim]`."""
+    def walk(self, guidance: tf.Tensor, sample: int = 0) -> tf.Tensor:
+        """The reverse walk (Algorithm 2): `[batch, interests, dim]` to its trajectory `[steps, batch, dim]`.
+
+        Each `sample` starts from a point of its own and draws noise of its own.
+        """
         diffusion = self.config.diffusion
         batch = tf.shape(guidance)[0]
-        start = tf.repeat(random_points([1, self.config.dim], [self.seed, 0]), batch, axis=0)
+        noise = tf.random.stateless_normal([1, self.config.dim], [self.seed, 2 * sample])
         return walk_reverse(
-            lambda noised, step: normalize(self.denoiser(noised, step, guidance)),
-            start,
-            self.schedule,
+            lambda noised, step: self._walked(self.denoiser(noised, step, guidance)),
+            tf.repeat(self._walked(noise), batch, axis=0),
+            self.schedule.reverse_steps(diffusion.reverse_steps),
             diffusion.reverse_noise,
-            diffusion.reverse_steps,
-            self.seed,
+            self.seed + sample,
+            on_sphere=self.config.sphere != "raw",
         )
 
     def query(self, history: tf.Tensor) -> tf.Tensor:
-        """The next-interest vector e_u: `[batch, length]` rows to unit vectors `[batch, dim]`."""
-        return self.walk(self.interests(history))[-1]
+        """The next-interest vectors e_u: `[batch, length]` rows to `[batch, samples, dim]`, one sample by default."""
+        guidance = self.interests(history)
+        return tf.stack([self.walk(guidance, sample)[-1] for sample in range(self.config.diffusion.samples)], axis=1)
 
     def call(self, history: tf.Tensor) -> tf.Tensor:
         """Same as `query`, for Keras."""
         return self.query(history)
 
     def item_vectors(self) -> tf.Tensor:
-        """What `query` is compared with: unit vectors `[num_items, dim]`, row j for item row j + 1."""
-        return normalize(self.items.catalogue())
+        """What `query` is compared with: `[num_items, dim]`, row j for item row j + 1."""
+        return self._scored(self.items.catalogue())
 
     def compute_loss(self, inputs: tf.Tensor, training: bool = False) -> tf.Tensor:
         """L = L_gem + lambda L_recon + mu L_ssm over every prefix of each window.
@@ -84,49 +102,64 @@ class DimeRec(tfrs.Model):
             The scalar loss, a mean over targets.
         """
         history, targets = inputs[:, :-1], inputs[:, 1:]
-        states = self.items(history)
         if training:
             self.steps_trained.assign_add(1)
-            states = tf.nn.experimental.stateless_dropout(states, self.config.dropout, self._draw_seed(0))
-        guidance = self.interest(states, mask=history > 0, all_prefixes=True)
+        states = self._states(history, self._draw_seed(0) if training else None)
+        guidance = self.guidance(states, history, all_prefixes=True)
         is_target = targets > 0
         losses = self._target_losses(tf.boolean_mask(guidance, is_target), tf.boolean_mask(targets, is_target))
         for name, value in losses.items():
             self.loss_means[name].update_state(value)
         return losses["gem"] + self.config.recon_weight * losses["recon"] + self.config.ssm_weight * losses["ssm"]
 
+    def _states(self, rows: tf.Tensor, dropout_seed: tf.Tensor | None = None) -> tf.Tensor:
+        """What GEM reads: item vectors, or the backbone's states of them, `[batch, length, dim]`."""
+        vectors = self.items(rows)
+        if self.backbone is not None:
+            return self.backbone(vectors, rows, dropout_seed)
+        if dropout_seed is None:
+            return vectors
+        return tf.nn.experimental.stateless_dropout(vectors, self.config.dropout, dropout_seed)
+
     def _target_losses(self, guidance: tf.Tensor, target_rows: tf.Tensor) -> dict[str, tf.Tensor]:
         """The three losses for `[samples, interests, dim]` guidance and `[samples]` targets."""
-        clean = normalize(self.items(target_rows))
-        negative_rows = self._draw_negatives()
-        negatives = normalize(self.items(negative_rows))
+        positives = self._scored(self.items(target_rows))
+        drawn = self.sampler.draw(target_rows, self._draw_seed(3))
+        negatives = self._scored(self.items(drawn.rows))
+        temperature = tf.exp(self.log_temperature)
 
         def softmax_loss(query: tf.Tensor) -> tf.Tensor:
             return tf.reduce_mean(
-                sampled_softmax(query, clean, negatives, target_rows, negative_rows, self.config.temperature)
+                sampled_softmax(query, positives, negatives, target_rows, drawn.rows, temperature, drawn.log_q)
             )
 
+        clean = self._walked(self.items(target_rows))
         estimate = self._denoise_once(clean, guidance)
+        reference = tf.stop_gradient(clean) if self.config.stop_recon_gradient else clean
         return {
-            "gem": softmax_loss(route_hard(normalize(guidance), clean)),
-            "recon": tf.reduce_mean(reconstruction(clean, estimate)),
+            "gem": softmax_loss(route_hard(self._scored(guidance), positives)),
+            "recon": tf.reduce_mean(reconstruction(reference, estimate)),
             "ssm": softmax_loss(estimate),
         }
 
     def _denoise_once(self, clean: tf.Tensor, guidance: tf.Tensor) -> tf.Tensor:
-        """Noises each target to a random step (Algorithm 1) and estimates it back: `[samples, dim]`, unit length."""
+        """Noises each target to a random step (Algorithm 1) and estimates it back: `[samples, dim]`."""
         samples = tf.shape(clean)[0]
         step = tf.random.stateless_uniform(
             [samples], self._draw_seed(1), 1, self.schedule.num_steps + 1, dtype=tf.int32
         )
         noise = tf.random.stateless_normal(tf.shape(clean), self._draw_seed(2))
         signal = tf.gather(tf.constant(self.schedule.signal, tf.float32), step)
-        return normalize(self.denoiser(walk_forward(clean, signal, noise), step, guidance))
+        forward = "gaussian" if self.config.sphere == "raw" else self.config.diffusion.forward
+        return self._walked(self.denoiser(walk_forward(clean, signal, noise, forward), step, guidance))
 
-    def _draw_negatives(self) -> tf.Tensor:
-        return tf.random.stateless_uniform(
-            [self.num_negatives], self._draw_seed(3), 1, self.num_items + 1, dtype=tf.int64
-        )
+    def _walked(self, vectors: tf.Tensor) -> tf.Tensor:
+        """Vectors of the walk: on the sphere unless `sphere` is `raw`."""
+        return vectors if self.config.sphere == "raw" else normalize(vectors)
+
+    def _scored(self, vectors: tf.Tensor) -> tf.Tensor:
+        """Vectors of the softmaxes and the index: on the sphere if `sphere` is `all`."""
+        return normalize(vectors) if self.config.sphere == "all" else vectors
 
     def _draw_seed(self, purpose: int) -> tf.Tensor:
         """A seed of its own for each purpose and training step."""

@@ -30,17 +30,31 @@ class Retriever(Protocol):
         ...
 
 
-class ModelScorer(tf.Module):
-    """A trained model's scores: inner products of its interest vector with all item vectors."""
+class QueryModel(Protocol):
+    """A trained model that compares vectors: DimeRec and the baselines with one or several vectors per user."""
 
-    def __init__(self, model: tf.keras.Model) -> None:
+    def query(self, history: tf.Tensor) -> tf.Tensor:
+        """Rows `[batch, length]` to `[batch, queries, dim]`."""
+        ...
+
+    def item_vectors(self) -> tf.Tensor:
+        """`[num_items, dim]`, row j for item row j + 1."""
+        ...
+
+
+class ModelScorer(tf.Module):
+    """A trained model's scores: each item's best inner product with the queries of a history."""
+
+    def __init__(self, model: QueryModel) -> None:
         super().__init__()
         self.model = model
         self.item_vectors = tf.Variable(model.item_vectors(), trainable=False, name="item_vectors")
 
     def scores(self, history: tf.Tensor) -> tf.Tensor:
         """See `Scorer`."""
-        return tf.matmul(self.model.query(history), self.item_vectors, transpose_b=True)
+        items = tf.convert_to_tensor(self.item_vectors)
+        per_query = tf.einsum("bqd,vd->bqv", self.model.query(history), items)
+        return tf.reduce_max(per_query, axis=1)
 
 
 class ExactRetriever(tf.Module):

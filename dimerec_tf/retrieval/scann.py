@@ -58,9 +58,24 @@ class ScannRetriever(tf.Module):
         )
 
     def _search_index(self, history: tf.Tensor, blocked: tf.Tensor, k: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        scores, rows = self.index(self.scorer.model.query(history))
+        scores, rows = self._candidates(history)
         hit = tf.reduce_any(rows[:, :, tf.newaxis] == blocked[:, tf.newaxis, :], axis=-1)
         best, positions = tf.math.top_k(tf.where(hit, -np.inf, scores), k=k)
         chosen = tf.gather(rows, positions, batch_dims=1)
         found = tf.math.is_finite(best)
         return tf.where(found, best, 0.0), tf.where(found, chosen, 0)
+
+    def _candidates(self, history: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """Scores and rows `[batch, queries * candidates]`; of an item that several queries found, the best counts."""
+        queries = self.scorer.model.query(history)
+        batch, width = tf.shape(queries)[0], queries.shape[1] * self.num_candidates
+        found = self.index(tf.reshape(queries, [-1, queries.shape[2]]))
+        scores, rows = (tf.reshape(part, [batch, width]) for part in found)
+        if queries.shape[1] == 1:
+            return scores, rows
+        order = tf.argsort(scores, direction="DESCENDING", stable=True)
+        scores, rows = (tf.gather(part, order, batch_dims=1) for part in (scores, rows))
+        by_row = tf.argsort(rows, stable=True)
+        scores, rows = (tf.gather(part, by_row, batch_dims=1) for part in (scores, rows))
+        repeated = tf.concat([tf.zeros([batch, 1], tf.bool), rows[:, 1:] == rows[:, :-1]], axis=1)
+        return tf.where(repeated, -np.inf, scores), rows

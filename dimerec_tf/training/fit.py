@@ -1,11 +1,13 @@
 """Trains a DimeRec model; a killed run started again goes on from its last epoch to the same result."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
+from tensorflow.python.framework import config as ops  # the public module can switch determinism on, not off
 
 from dimerec_tf.config import Config
 from dimerec_tf.models.dimerec import DimeRec
@@ -36,11 +38,34 @@ def fit(
         ValueError: there is no training target.
         FloatingPointError: the loss is not finite.
     """
+    with _deterministic_ops(config.training.deterministic):
+        return _fit(config, sequences, num_items, checkpoint_dir, callbacks)
+
+
+@contextmanager
+def _deterministic_ops(wanted: bool) -> Iterator[None]:
+    """Op determinism for the time of the block: it holds for the whole process, and a server cannot run under it."""
+    change = wanted and not ops.is_op_determinism_enabled()
+    if change:
+        tf.config.experimental.enable_op_determinism()
+    try:
+        yield
+    finally:
+        if change:
+            ops.disable_op_determinism()
+
+
+def _fit(
+    config: Config,
+    sequences: Sequences,
+    num_items: int,
+    checkpoint_dir: Path | None,
+    callbacks: Sequence[tf.keras.callbacks.Callback],
+) -> DimeRec:
     training = config.training
     tf.keras.utils.set_random_seed(config.seed)
-    if training.deterministic:
-        tf.config.experimental.enable_op_determinism()
-    model = DimeRec(config.model, num_items, training.num_negatives, config.seed)
+    counts = np.bincount(sequences.rows, minlength=num_items + 1)
+    model = DimeRec(config.model, counts, config.seed)
     checkpoint = _EpochCheckpoint(model, checkpoint_dir) if checkpoint_dir else None
     dataset, steps = training_batches(sequences, config.model.max_history, training.batch_size, config.seed)
     decay = tf.keras.optimizers.schedules.CosineDecay(training.learning_rate, steps * training.epochs)

@@ -42,8 +42,8 @@ class TrainingProgress(tf.keras.callbacks.Callback):
         self.bar.advance(self.task, 1 / self.steps)
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        values = {"loss": (logs or {})["total_loss"], **{name: (logs or {})[name] for name in ("gem", "recon", "ssm")}}
-        losses = "  ".join(f"{name} {value:.3f}" for name, value in values.items())
+        means = {name: (logs or {})[name] for name in self.model.loss_means}
+        losses = "  ".join(f"{name} {value:.3f}" for name, value in means.items())
         self.bar.update(self.task, completed=epoch + 1, losses=losses)
         if self.bar.disable and ((epoch + 1) % self.every == 0 or epoch + 1 == self.epochs):
             print(f"epoch {epoch + 1} of {self.epochs}  {losses}  {time.monotonic() - self.started:.0f} s", flush=True)

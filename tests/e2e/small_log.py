@@ -26,7 +26,7 @@ def small_config(log: Path, **sections: dict[str, Any]) -> Config:
     values: dict[str, Any] = {
         "data": {"path": str(log)},
         "model": {"dim": 16, "max_history": 6, "num_interests": 2, "diffusion": {"num_steps": 4, "reverse_steps": 1}},
-        "training": {"epochs": 25, "batch_size": 16, "num_negatives": 32, "learning_rate": 0.01},
+        "training": {"epochs": 25, "batch_size": 16, "learning_rate": 0.01},
         "evaluation": {"top_k": [10, 20], "filter_seen": True, "min_hit_rate_at_10": 0.5, "max_drop_at_10": 0.0},
         "export": {"max_k": 20},
     }

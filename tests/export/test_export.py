@@ -16,6 +16,7 @@ from dimerec_tf.models.dimerec import DimeRec
 from dimerec_tf.retrieval.exact import ExactRetriever, ModelScorer
 
 NUM_ITEMS = 300
+COUNTS = np.ones(NUM_ITEMS + 1, np.int64)
 IDS = [f"item-{row}" for row in range(1, NUM_ITEMS + 1)]
 RNG = np.random.default_rng(8)
 
@@ -33,7 +34,7 @@ def config() -> Config:
 
 @pytest.fixture(scope="module")
 def scorer(config: Config) -> ModelScorer:
-    return ModelScorer(DimeRec(config.model, NUM_ITEMS, seed=1))
+    return ModelScorer(DimeRec(config.model, COUNTS, seed=1))
 
 
 @pytest.fixture(scope="module")

@@ -4,14 +4,12 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from dimerec_tf.layers.denoiser import Denoiser
-from dimerec_tf.layers.interest import SelfAttentiveInterest
+from dimerec_tf.layers.denoiser import Denoiser, sinusoids
 from dimerec_tf.layers.item_table import ItemTable
 from tests.layer_checks import check_layer
 
 RNG = np.random.default_rng(0)
 HISTORY = RNG.normal(size=(3, 7, 4)).astype(np.float32)
-MASK = np.arange(7) < np.array([[7], [4], [1]])
 
 
 def test_item_table_passes_the_layer_checks(tmp_path: Path) -> None:
@@ -36,73 +34,47 @@ def test_item_table_gradient_stays_sparse() -> None:
     assert gradient.indices.numpy().tolist() == [3, 5]
 
 
-@pytest.mark.parametrize("all_prefixes", [False, True])
-def test_interest_passes_the_layer_checks(all_prefixes: bool, tmp_path: Path) -> None:
-    shape = (3, 7, 2, 4) if all_prefixes else (3, 2, 4)
-    check_layer(
-        SelfAttentiveInterest(num_interests=2, max_history=9),
-        lambda layer: layer(tf.cast(HISTORY, layer.compute_dtype), mask=MASK, all_prefixes=all_prefixes),
-        tmp_path,
-        shape,
-    )
-
-
-def _randomised_interest() -> SelfAttentiveInterest:
-    layer = SelfAttentiveInterest(num_interests=2, max_history=9)
-    layer(HISTORY, mask=MASK)
-    layer.set_weights([RNG.normal(size=weight.shape) for weight in layer.get_weights()])
-    return layer
-
-
-def test_interest_equals_numpy() -> None:
-    layer = _randomised_interest()
-    weights = {
-        variable.name.split("/")[-1].split(":")[0] + str(variable.shape): variable.numpy()
-        for variable in layer.variables
-    }
-    positions, w1, b1, w2, b2 = (
-        weights[name] for name in ("positions(9, 4)", "kernel(4, 16)", "bias(16,)", "kernel(16, 2)", "bias(2,)")
-    )
-    for history, mask, interests in zip(HISTORY, MASK, layer(HISTORY, mask=MASK).numpy(), strict=True):
-        events = history[mask]
-        logits = np.tanh((events + positions[: len(events)]) @ w1 + b1) @ w2 + b2
-        attention = np.exp(logits - logits.max(axis=0))
-        attention /= attention.sum(axis=0)
-        np.testing.assert_allclose(interests, attention.T @ events, rtol=1e-4, atol=1e-5)
-
-
-def test_all_prefixes_equal_one_prefix_after_the_other() -> None:
-    layer = _randomised_interest()
-    together = layer(HISTORY, mask=MASK, all_prefixes=True).numpy()
-    for length in range(1, 8):
-        alone = layer(HISTORY[:, :length], mask=MASK[:, :length]).numpy()
-        inside = MASK[:, length - 1]
-        np.testing.assert_allclose(together[inside, length - 1], alone[inside], rtol=1e-5, atol=1e-6)
-
-
-def test_padding_never_changes_an_interest() -> None:
-    layer = _randomised_interest()
-    noise = np.where(MASK[..., np.newaxis], HISTORY, 100.0).astype(np.float32)
-    np.testing.assert_array_equal(layer(noise, mask=MASK), layer(HISTORY, mask=MASK))
-    wider = np.pad(HISTORY, [(0, 0), (0, 2), (0, 0)])
-    np.testing.assert_allclose(layer(wider, mask=np.pad(MASK, [(0, 0), (0, 2)])), layer(HISTORY, mask=MASK), rtol=1e-5)
-
-
-def test_an_empty_history_has_zero_interests() -> None:
-    layer = _randomised_interest()
-    assert not layer(HISTORY, mask=np.zeros_like(MASK)).numpy().any()
-
-
-def test_denoiser_passes_the_layer_checks(tmp_path: Path) -> None:
+@pytest.mark.parametrize("aggregation", ["concat", "mean", "attention"])
+@pytest.mark.parametrize("step_embedding", ["learned", "sinusoidal"])
+def test_denoiser_passes_the_layer_checks(aggregation: str, step_embedding: str, tmp_path: Path) -> None:
     noised, guidance = HISTORY[:, 0], HISTORY[:, 1:3]
     check_layer(
-        Denoiser(num_steps=5),
+        Denoiser(5, aggregation, step_embedding),
         lambda layer: layer(
             tf.cast(noised, layer.compute_dtype), tf.constant([1, 3, 5]), tf.cast(guidance, layer.compute_dtype)
         ),
         tmp_path,
         (3, 4),
     )
+
+
+def test_sinusoids_are_the_transformers() -> None:
+    table = sinusoids(6, 8)
+    for step in range(6):
+        angles = [step / 10_000 ** (pair / 4) for pair in range(4)]
+        np.testing.assert_allclose(table[step], [*np.sin(angles), *np.cos(angles)])
+    assert sinusoids(3, 5).shape == (3, 5)
+
+
+@pytest.mark.parametrize("aggregation", ["mean", "attention"])
+def test_interests_that_are_not_there_do_not_count(aggregation: str) -> None:
+    layer = Denoiser(5, aggregation)
+    step = tf.constant([1, 3, 5])
+    alone = layer(HISTORY[:, 0], step, HISTORY[:, 1:3])
+    padded = layer(HISTORY[:, 0], step, np.pad(HISTORY[:, 1:3], [(0, 0), (0, 2), (0, 0)]))
+    np.testing.assert_allclose(alone, padded, rtol=1e-5, atol=1e-6)
+
+
+def test_attention_weighs_interests_by_the_state() -> None:
+    layer = Denoiser(5, "attention")
+    noised, guidance, step = HISTORY[:, 0], HISTORY[:, 1:3], np.array([1, 3, 5])
+    layer(noised, step, guidance)
+    state = np.concatenate([noised, layer.steps.numpy()[step]], axis=1)
+    query = state @ layer.attention_query.kernel.numpy() + layer.attention_query.bias.numpy()
+    logits = np.einsum("sd,skd->sk", query, guidance) / 2
+    weights = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+    expected = np.einsum("sk,skd->sd", weights, guidance)
+    np.testing.assert_allclose(layer._aggregate(tf.constant(state), tf.constant(guidance)), expected, rtol=1e-4)
 
 
 def test_denoiser_equals_numpy() -> None:

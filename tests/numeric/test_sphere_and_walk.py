@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from dimerec_tf.config import DiffusionConfig
+from dimerec_tf.config_model import DiffusionConfig
 from dimerec_tf.diffusion.schedule import build_schedule, scaled_linear
 from dimerec_tf.diffusion.sphere import exponential_map, normalize, project_to_tangent, random_points
 from dimerec_tf.diffusion.walk import walk_forward, walk_reverse
@@ -116,6 +116,31 @@ def test_forward_walk_reproduces_the_matched_row_of_the_table(noise_share: float
     assert (noised * clean).sum(-1).mean() == pytest.approx(cosine, abs=0.006)
 
 
+SHARES = np.array([0.1, 0.2, 0.4, 0.6, 0.8, 1.0])
+
+
+@pytest.mark.parametrize(
+    ("kind", "cosines"),
+    [("literal", [0.70, -0.01, -0.96, 0.02, 0.85, -0.04]), ("scaled", [1.00, 0.98, 0.92, 0.83, 0.70, 0.54])],
+)
+def test_printed_forward_walks_reproduce_their_rows_of_the_table(kind: str, cosines: list[float]) -> None:
+    clean = np.repeat(_unit(4000, 64), 6, axis=0)
+    signal = np.tile(1 - SHARES**2, 4000)
+    noise = RNG.normal(size=(24_000, 64))
+    noised = walk_forward(tf.constant(clean), tf.constant(signal), tf.constant(noise), kind).numpy()
+    np.testing.assert_allclose(np.linalg.norm(noised, axis=-1), 1, atol=1e-9)
+    found = (noised * clean).sum(-1).reshape(4000, 6)
+    np.testing.assert_allclose(found.mean(axis=0), cosines, atol=0.03)
+    assert kind == "scaled" or found[:, 5].std() == pytest.approx(0.56, abs=0.03)
+
+
+def test_gaussian_forward_walk_is_ddpms() -> None:
+    clean, noise, signal = RNG.normal(size=(6, 8)), RNG.normal(size=(6, 8)), np.linspace(0.05, 0.95, 6)
+    expected = np.sqrt(signal)[:, None] * clean + np.sqrt(1 - signal)[:, None] * noise
+    noised = walk_forward(tf.constant(clean), tf.constant(signal), tf.constant(noise), "gaussian")
+    np.testing.assert_allclose(noised, expected)
+
+
 def test_forward_walk_is_the_exponential_map_of_its_angle() -> None:
     clean, noise, signal = _unit(6, 8), RNG.normal(size=(6, 8)), np.linspace(0.05, 0.95, 6)
     direction = normalize(project_to_tangent(tf.constant(noise), tf.constant(clean)))
@@ -132,7 +157,7 @@ def test_golden_reverse_walk_against_a_numpy_loop() -> None:
         return normalize(tf.matmul(noised, matrix) + tf.cast(step, tf.float64)[:, None] / 50)
 
     for kind in ("matched", "literal", "none"):
-        trajectory = walk_reverse(denoise, tf.constant(start), SCHEDULE, kind, seed=7).numpy()
+        trajectory = walk_reverse(denoise, tf.constant(start), SCHEDULE.reverse_steps(), kind, seed=7).numpy()
         draws = tf.random.stateless_normal([50, 6], [7, 1], dtype=tf.float64).numpy()
         state = start
         for index, t in enumerate(range(50, 0, -1)):
@@ -159,7 +184,7 @@ def test_reverse_walk_reproduces_the_table_of_marginals(kind: str, expected: lis
         trajectory = walk_reverse(
             lambda noised, step: tf.repeat(clean, tf.shape(noised)[0], axis=0),
             random_points([20, 64], [seed, 9], tf.float64),
-            SCHEDULE,
+            SCHEDULE.reverse_steps(),
             kind,
             seed=seed,
         )
@@ -169,13 +194,15 @@ def test_reverse_walk_reproduces_the_table_of_marginals(kind: str, expected: lis
 
 def test_one_step_gives_the_denoisers_estimate_of_pure_noise() -> None:
     estimate = tf.constant(_unit(2, 4))
-    trajectory = walk_reverse(lambda noised, step: estimate, tf.constant(_unit(2, 4)), SCHEDULE, count=1)
+    trajectory = walk_reverse(lambda noised, step: estimate, tf.constant(_unit(2, 4)), SCHEDULE.reverse_steps(1))
     np.testing.assert_allclose(trajectory, estimate[tf.newaxis], atol=1e-12)
 
 
 def test_a_rows_walk_does_not_depend_on_its_batch() -> None:
     start = tf.constant(_unit(3, 4))
-    walk = [walk_reverse(lambda x, t: x, rows, SCHEDULE, seed=3)[-1].numpy() for rows in (start, start[:1])]
+    walk = [
+        walk_reverse(lambda x, t: x, rows, SCHEDULE.reverse_steps(), seed=3)[-1].numpy() for rows in (start, start[:1])
+    ]
     np.testing.assert_array_equal(walk[0][:1], walk[1])
 
 

@@ -28,7 +28,7 @@ runner = CliRunner()
 @pytest.fixture
 def titles(tmp_path: Path) -> Path:
     path = tmp_path / "items.csv"
-    path.write_text('item_id,title,year\na,Alien [1979],1979\nb,"Bits, Bytes",\n', encoding="utf-8")
+    path.write_text('item_id,title,year\na,Alien [1],1979\nb,"Bits, Bytes",\n', encoding="utf-8")
     return path
 
 
@@ -43,7 +43,7 @@ def test_the_table_shows_rank_item_title_and_score(toy_server: Stubs, titles: Pa
     output = ask(toy_server, "--user-history", "c, d", "--k", "3", "--titles", str(titles))
     rows = [line.split("│")[1:-1] for line in output.splitlines() if line.startswith("│")]
     assert [[cell.strip() for cell in row] for row in rows] == [
-        ["1", "a", "Alien [1979]", "7.0000"],
+        ["1", "a", "Alien [1] (1979)", "7.0000"],
         ["2", "b", "Bits, Bytes", "6.9000"],
         ["3", "c", "", "6.8000"],
     ]

@@ -1,8 +1,10 @@
-"""Guidance extraction (GEM): a history becomes a few interest vectors."""
+"""Self-attentive guidance, the paper's best."""
 
 from typing import Any
 
 import tensorflow as tf
+
+from dimerec_tf.layers.guidance.prefixes import masked_softmax, visible_events
 
 
 class SelfAttentiveInterest(tf.keras.layers.Layer):
@@ -12,9 +14,14 @@ class SelfAttentiveInterest(tf.keras.layers.Layer):
     positions count from the oldest event of the window. The logits of an event do not depend on what follows it, so
     one call gives the interests of every prefix.
 
+    Args:
+        num_interests: K.
+        max_history: the longest history.
+        values_with_positions: g = A^T (H + P) instead.
+
     Call arguments:
-        history: `[batch, length, dim]`, oldest first, `length` at most `max_history`.
-        mask: bool `[batch, length]`, false at padding.
+        states: `[batch, length, dim]`, oldest first, `length` at most `max_history`.
+        rows: int `[batch, length]`, the events' item rows, 0 at padding.
         all_prefixes: whether to return the interests of every prefix instead of those of the whole history.
 
     Returns:
@@ -22,10 +29,13 @@ class SelfAttentiveInterest(tf.keras.layers.Layer):
         (or prefix) without any event gives zeros.
     """
 
-    def __init__(self, num_interests: int, max_history: int, **kwargs: Any) -> None:
+    def __init__(
+        self, num_interests: int, max_history: int, values_with_positions: bool = False, **kwargs: Any
+    ) -> None:
         super().__init__(**kwargs)
         self.num_interests = num_interests
         self.max_history = max_history
+        self.values_with_positions = values_with_positions
 
     def build(self, input_shape: Any) -> None:
         dim = input_shape[-1]
@@ -36,24 +46,20 @@ class SelfAttentiveInterest(tf.keras.layers.Layer):
         self.logits.build([None, None, 4 * dim])
         super().build(input_shape)
 
-    def call(self, history: tf.Tensor, mask: tf.Tensor, all_prefixes: bool = False) -> tf.Tensor:
-        positions = tf.cast(self.positions, history.dtype)[: tf.shape(history)[1]]
-        logits = self.logits(self.hidden(history + positions))
+    def call(self, states: tf.Tensor, rows: tf.Tensor, all_prefixes: bool = False) -> tf.Tensor:
+        positioned = states + tf.cast(self.positions, states.dtype)[: tf.shape(states)[1]]
+        logits = self.logits(self.hidden(positioned))
+        values = positioned if self.values_with_positions else states
+        mask = rows > 0
         if not all_prefixes:
-            weights = _masked_softmax(logits, mask[:, :, tf.newaxis], axis=1)
-            return tf.einsum("bnk,bnd->bkd", weights, history)
-        length = tf.shape(history)[1]
-        causal = tf.linalg.band_part(tf.ones([length, length], tf.bool), -1, 0)
-        visible = causal[tf.newaxis] & mask[:, tf.newaxis, :]
-        weights = _masked_softmax(logits[:, tf.newaxis], visible[..., tf.newaxis], axis=2)
-        return tf.einsum("bpnk,bnd->bpkd", weights, history)
+            return tf.einsum("bnk,bnd->bkd", masked_softmax(logits, mask[:, :, tf.newaxis], axis=1), values)
+        weights = masked_softmax(logits[:, tf.newaxis], visible_events(mask)[..., tf.newaxis], axis=2)
+        return tf.einsum("bpnk,bnd->bpkd", weights, values)
 
     def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "num_interests": self.num_interests, "max_history": self.max_history}
-
-
-def _masked_softmax(logits: tf.Tensor, mask: tf.Tensor, axis: int) -> tf.Tensor:
-    """Softmax over the true entries only; all false gives all zeros."""
-    lowest = tf.constant(logits.dtype.min / 2, logits.dtype)
-    weights = tf.nn.softmax(tf.where(mask, logits, lowest), axis=axis)
-    return weights * tf.cast(mask, weights.dtype)
+        return {
+            **super().get_config(),
+            "num_interests": self.num_interests,
+            "max_history": self.max_history,
+            "values_with_positions": self.values_with_positions,
+        }

@@ -1,0 +1,102 @@
+"""The model's part of the configuration: every choice of DimeRec, with the paper's defaults."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from dimerec_tf.config_base import PositiveInt, Section
+
+Weight = Annotated[float, Field(ge=0)]
+Dropout = Annotated[float, Field(ge=0, lt=1)]
+Beta = Annotated[float, Field(gt=0, lt=1)]
+
+
+class BackboneConfig(Section):
+    """What turns item vectors into the states that GEM reads: nothing (the paper) or causal Transformer blocks."""
+
+    kind: Literal["none", "transformer"] = "none"
+    blocks: PositiveInt = 2
+    heads: PositiveInt = 2
+
+
+class GuidanceConfig(Section):
+    """GEM (paper section 3.2).
+
+    `rule` takes item vectors as they are: `most_recent`, or `package.module:function` for a rule of your own.
+    `dynamic_routing` has a map for each position and interest (ComiRec-DR), or one for all (`shared_map`, MIND).
+    `values_with_positions` is the other reading of the self-attentive equation, A^T (H + P).
+    """
+
+    kind: Literal["self_attentive", "dynamic_routing", "rule", "mlp", "sasrec"] = "self_attentive"
+    values_with_positions: bool = False
+    routing_iterations: PositiveInt = 3
+    shared_map: bool = False
+    rule: str = "most_recent"
+
+
+class DenoiserConfig(Section):
+    """How guidance enters the denoiser, and the step embedding (paper section 3.3)."""
+
+    aggregation: Literal["concat", "mean", "attention"] = "concat"
+    step_embedding: Literal["learned", "sinusoidal"] = "learned"
+
+
+class DiffusionConfig(Section):
+    """The walk on the sphere (paper section 3.3; `num_steps` is T, `reverse_steps` how many of them are taken).
+
+    `beta_start` and `beta_end` belong to the two linear schedules, for T = 1000.
+    """
+
+    num_steps: PositiveInt = 50
+    reverse_steps: PositiveInt | None = None
+    reverse_noise: Literal["matched", "literal", "none"] = "matched"
+    forward: Literal["matched", "scaled", "literal"] = "matched"
+    schedule: Literal["scaled_linear", "truncated_linear", "cosine", "sqrt", "exponential"] = "scaled_linear"
+    beta_start: Beta = 1e-4
+    beta_end: Beta = 0.02
+    samples: PositiveInt = 1
+
+    @model_validator(mode="after")
+    def _steps(self) -> "DiffusionConfig":
+        if self.reverse_steps is not None and self.reverse_steps > self.num_steps:
+            raise ValueError(f"reverse_steps is {self.reverse_steps}, more than num_steps, {self.num_steps}")
+        if self.beta_start >= self.beta_end:
+            raise ValueError(f"beta_start must be below beta_end, got {self.beta_start} and {self.beta_end}")
+        return self
+
+
+class NegativesConfig(Section):
+    """Negatives of both sampled softmaxes; all but `uniform` and `full` come with the log-q correction."""
+
+    kind: Literal["uniform", "log_uniform", "in_batch", "mixed", "full"] = "uniform"
+    count: PositiveInt = 1024
+
+
+class ModelConfig(Section):
+    """DimeRec itself. `recon_weight` and `ssm_weight` are lambda and mu of the paper's total loss.
+
+    `sphere` says which vectors have unit length: `all` (x0, its estimate, and the item vectors of both softmaxes and
+    the index), `dam_only` (x0 and its estimate, as Algorithm 1 prints) or `raw` (none: Gaussian diffusion).
+    """
+
+    dim: PositiveInt = 64
+    max_history: PositiveInt = 50
+    num_interests: PositiveInt = 4
+    temperature: Annotated[float, Field(gt=0)] = 0.07
+    learned_temperature: bool = False
+    dropout: Dropout = 0.0
+    recon_weight: Weight = 1.0
+    ssm_weight: Weight = 1.0
+    stop_recon_gradient: bool = False
+    sphere: Literal["all", "dam_only", "raw"] = "all"
+    backbone: BackboneConfig = BackboneConfig()
+    guidance: GuidanceConfig = GuidanceConfig()
+    denoiser: DenoiserConfig = DenoiserConfig()
+    diffusion: DiffusionConfig = DiffusionConfig()
+    negatives: NegativesConfig = NegativesConfig()
+
+    @model_validator(mode="after")
+    def _heads_divide(self) -> "ModelConfig":
+        if self.dim % self.backbone.heads:
+            raise ValueError(f"dim must be a multiple of backbone.heads, got {self.dim} and {self.backbone.heads}")
+        return self

@@ -1,0 +1,41 @@
+from pathlib import Path
+
+import numpy as np
+import tensorflow as tf
+
+from dimerec_tf.layers.transformer import CausalTransformer
+from tests.layer_checks import check_layer
+
+RNG = np.random.default_rng(0)
+VECTORS = RNG.normal(size=(3, 7, 4)).astype(np.float32)
+ROWS = np.where(np.arange(7) < np.array([[7], [4], [1]]), 1, 0)
+
+
+def _layer(dropout: float = 0.0) -> CausalTransformer:
+    return CausalTransformer(num_blocks=2, num_heads=2, max_history=9, dropout=dropout)
+
+
+def test_layer_checks(tmp_path: Path) -> None:
+    check_layer(_layer(), lambda layer: layer(tf.cast(VECTORS, layer.compute_dtype), ROWS), tmp_path, (3, 7, 4))
+
+
+def test_an_event_does_not_see_what_comes_after_it() -> None:
+    layer = _layer()
+    whole = layer(VECTORS, ROWS).numpy()
+    np.testing.assert_allclose(layer(VECTORS[:, :3], ROWS[:, :3]), whole[:, :3], rtol=1e-4, atol=1e-5)
+
+
+def test_padding_never_changes_a_state() -> None:
+    layer = _layer()
+    noise = np.where(ROWS[..., np.newaxis] > 0, VECTORS, 100.0).astype(np.float32)
+    present = ROWS > 0
+    np.testing.assert_allclose(layer(noise, ROWS)[present], layer(VECTORS, ROWS)[present], rtol=1e-4, atol=1e-5)
+
+
+def test_dropout_acts_with_a_seed_only_and_repeats_with_it() -> None:
+    layer = _layer(dropout=0.5)
+    clean = layer(VECTORS, ROWS).numpy()
+    dropped = layer(VECTORS, ROWS, seed=tf.constant([1, 2])).numpy()
+    np.testing.assert_array_equal(layer(VECTORS, ROWS).numpy(), clean)
+    assert not np.allclose(clean, dropped)
+    np.testing.assert_array_equal(layer(VECTORS, ROWS, seed=tf.constant([1, 2])), dropped)
