@@ -21,8 +21,9 @@ def sampled_softmax(
         positive_rows: int `[samples]`.
         negative_rows: int `[negatives]`.
         temperature: inner products are divided by it.
-        log_q: `[num_items + 1]`, log of how often each row is expected among the negatives; it is taken off every
-            logit, so that frequently drawn items are not pushed down for being drawn.
+        log_q: `[negatives]`, log of how often each one's row is expected among them; taken off its logit, so that
+            frequent items are not pushed down for being drawn often. The positive is there with certainty and keeps its
+            logit: the expected sum of exponentials is then that of the full softmax.
 
     Returns:
         `[samples]`, one loss each.
@@ -30,8 +31,7 @@ def sampled_softmax(
     positive_logit = tf.reduce_sum(query * positive, axis=-1, keepdims=True) / temperature
     logits = tf.matmul(query, negatives, transpose_b=True) / temperature
     if log_q is not None:
-        positive_logit -= tf.cast(tf.gather(log_q, positive_rows), logits.dtype)[:, tf.newaxis]
-        logits -= tf.cast(tf.gather(log_q, negative_rows), logits.dtype)[tf.newaxis, :]
+        logits -= tf.cast(log_q, logits.dtype)[tf.newaxis, :]
     accidental = positive_rows[:, tf.newaxis] == negative_rows[tf.newaxis, :]
     logits = tf.where(accidental, tf.constant(logits.dtype.min / 2, logits.dtype), logits)
     everything = tf.concat([positive_logit, logits], axis=-1)

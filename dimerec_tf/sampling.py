@@ -12,8 +12,8 @@ from dimerec_tf.config_model import NegativesConfig
 class Negatives(NamedTuple):
     """Candidates that a batch shares.
 
-    `rows`: int64 `[negatives]`. `log_q`: float32 `[num_items + 1]`, log of the expected number of times that each row
-    is among them, or None where all are equally likely and a correction would change nothing.
+    `rows`: int64 `[negatives]`. `log_q`: float32 `[negatives]`, log of the number of times that each one's row is
+    expected among them, or None where all items are alike.
     """
 
     rows: tf.Tensor
@@ -37,8 +37,10 @@ class NegativeSampler:
     def __init__(self, config: NegativesConfig, counts: NDArray[np.int64]) -> None:
         self.config = config
         self.num_items = len(counts) - 1
-        frequency = np.maximum(counts[1:], 1) / np.maximum(counts[1:], 1).sum()
-        self._frequency = np.concatenate([[1.0], frequency])
+        rows = np.arange(1, self.num_items + 1)
+        self._log_uniform = _by_row(np.log1p(1 / rows) / np.log(self.num_items + 1))
+        seen = np.maximum(counts[1:], 1)
+        self._frequency = _by_row(seen / seen.sum())
 
     def draw(self, target_rows: tf.Tensor, seed: tf.Tensor) -> Negatives:
         """Draws for a batch.
@@ -55,24 +57,21 @@ class NegativeSampler:
         if self.config.kind == "log_uniform":
             share = tf.random.stateless_uniform([count], seed, dtype=tf.float64)
             rows = tf.cast(tf.floor(tf.exp(share * np.log(self.num_items + 1))), tf.int64)
-            return Negatives(tf.clip_by_value(rows, 1, self.num_items), self._log(count * self._log_uniform()))
+            rows = tf.clip_by_value(rows, 1, self.num_items)
+            return Negatives(rows, tf.math.log(count * tf.gather(self._log_uniform, rows)))
         if self.config.kind == "in_batch":
             drawn = tf.cast(tf.shape(target_rows)[0], tf.float32)
-            return Negatives(target_rows, self._log(self._frequency) + tf.math.log(drawn))
+            return Negatives(target_rows, tf.math.log(drawn * tf.gather(self._frequency, target_rows)))
         half = count // 2
         in_batch = tf.random.experimental.stateless_shuffle(target_rows, seed)[: count - half]
-        expected = half / self.num_items + tf.cast(tf.shape(in_batch)[0], tf.float32) * tf.constant(
-            self._frequency, tf.float32
-        )
-        return Negatives(tf.concat([self._uniform(half, seed), in_batch], axis=0), tf.math.log(expected))
+        rows = tf.concat([self._uniform(half, seed), in_batch], axis=0)
+        drawn = tf.cast(tf.shape(in_batch)[0], tf.float32)
+        return Negatives(rows, tf.math.log(half / self.num_items + drawn * tf.gather(self._frequency, rows)))
 
     def _uniform(self, count: int, seed: tf.Tensor) -> tf.Tensor:
         return tf.random.stateless_uniform([count], seed, 1, self.num_items + 1, dtype=tf.int64)
 
-    def _log_uniform(self) -> NDArray[np.float64]:
-        rows = np.arange(1, self.num_items + 1)
-        return np.concatenate([[1.0], np.log1p(1 / rows) / np.log(self.num_items + 1)])
 
-    @staticmethod
-    def _log(expected: NDArray[np.float64]) -> tf.Tensor:
-        return tf.constant(np.log(expected), tf.float32)
+def _by_row(probabilities: NDArray[np.float64]) -> tf.Tensor:
+    """Puts a place for padding in front."""
+    return tf.constant(np.concatenate([[1.0], probabilities]), tf.float32)

@@ -85,7 +85,9 @@ def test_stop_gradient_keeps_the_reconstruction_from_moving_its_target() -> None
         with tf.GradientTape(persistent=True) as tape:
             whole = model.compute_loss(WINDOWS)
         gradients.append(tf.convert_to_tensor(tape.gradient(whole, model.items.table)).numpy())
-    assert not np.allclose(gradients[0], gradients[1]), "with the estimate fixed only the target can give the difference"
+    assert not np.allclose(gradients[0], gradients[1]), (
+        "with the estimate fixed only the target can give the difference"
+    )
 
 
 def test_heads_must_divide_the_dimension() -> None:
