@@ -10,11 +10,38 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Discriminator, Field, Tag, ValidationError, model_validator
 
 from dimerec_tf.config_base import Fraction, PositiveInt, Section
-from dimerec_tf.config_model import ModelConfig
+from dimerec_tf.config_baselines import (
+    ComiRecConfig,
+    DiffuRecConfig,
+    DreamRecConfig,
+    GRU4RecConfig,
+    MINDConfig,
+    MultVAEConfig,
+    SASRecConfig,
+)
+from dimerec_tf.config_model import DimeRecConfig
 from dimerec_tf.errors import DimeRecError
+
+
+def _kind(model: Any) -> str:
+    return model.get("kind", "dimerec") if isinstance(model, dict) else model.kind
+
+
+# `kind` may be left out for DimeRec itself.
+ModelConfig = Annotated[
+    Annotated[DimeRecConfig, Tag("dimerec")]
+    | Annotated[GRU4RecConfig, Tag("gru4rec")]
+    | Annotated[SASRecConfig, Tag("sasrec")]
+    | Annotated[ComiRecConfig, Tag("comirec")]
+    | Annotated[MINDConfig, Tag("mind")]
+    | Annotated[MultVAEConfig, Tag("mult_vae")]
+    | Annotated[DreamRecConfig, Tag("dreamrec")]
+    | Annotated[DiffuRecConfig, Tag("diffurec")],
+    Discriminator(_kind),
+]
 
 
 class ConfigError(DimeRecError, ValueError):
@@ -109,7 +136,7 @@ class Config(Section):
     name: Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_-]*$")] = "dimerec"
     seed: Annotated[int, Field(ge=0, lt=2**31)] = 42
     data: DataConfig = DataConfig()
-    model: ModelConfig = ModelConfig()
+    model: ModelConfig = DimeRecConfig()
     training: TrainingConfig = TrainingConfig()
     evaluation: EvaluationConfig = EvaluationConfig()
     export: ExportConfig = ExportConfig()
@@ -143,11 +170,16 @@ def parse_config(values: dict[str, Any]) -> Config:
         return Config.model_validate(values)
     except ValidationError as error:
         lines = [
-            f"  {'.'.join(str(part) for part in problem['loc']) or 'config'}: {problem['msg']}"
-            f" (received {problem['input']!r})"
+            f"  {_place(problem['loc'])}: {problem['msg']} (received {problem['input']!r})"
             for problem in error.errors()
         ]
         raise ConfigError("The configuration cannot be used:\n" + "\n".join(lines)) from error
+
+
+def _place(location: tuple[int | str, ...]) -> str:
+    """A key as it stands in the file, without the name of the kind that pydantic puts behind `model`."""
+    parts = [part for index, part in enumerate(location) if not (index == 1 and location[0] == "model")]
+    return ".".join(str(part) for part in parts) or "config"
 
 
 def load_config(path: str | Path) -> Config:

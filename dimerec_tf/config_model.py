@@ -1,4 +1,4 @@
-"""The model's part of the configuration: every choice of DimeRec, with the paper's defaults."""
+"""DimeRec's part of the configuration: every choice, with the paper's defaults."""
 
 from typing import Annotated, Literal
 
@@ -9,6 +9,21 @@ from dimerec_tf.config_base import PositiveInt, Section
 Weight = Annotated[float, Field(ge=0)]
 Dropout = Annotated[float, Field(ge=0, lt=1)]
 Beta = Annotated[float, Field(gt=0, lt=1)]
+
+
+class NegativesConfig(Section):
+    """Negatives of a sampled softmax; all but `uniform` and `full` come with the log-q correction."""
+
+    kind: Literal["uniform", "log_uniform", "in_batch", "mixed", "full"] = "uniform"
+    count: PositiveInt = 1024
+
+
+class SequenceModelConfig(Section):
+    """What every learned model has."""
+
+    dim: PositiveInt = 64
+    max_history: PositiveInt = 50
+    dropout: Dropout = 0.0
 
 
 class BackboneConfig(Section):
@@ -65,26 +80,17 @@ class DiffusionConfig(Section):
         return self
 
 
-class NegativesConfig(Section):
-    """Negatives of both sampled softmaxes; all but `uniform` and `full` come with the log-q correction."""
-
-    kind: Literal["uniform", "log_uniform", "in_batch", "mixed", "full"] = "uniform"
-    count: PositiveInt = 1024
-
-
-class ModelConfig(Section):
+class DimeRecConfig(SequenceModelConfig):
     """DimeRec itself. `recon_weight` and `ssm_weight` are lambda and mu of the paper's total loss.
 
     `sphere` says which vectors have unit length: `all` (x0, its estimate, and the item vectors of both softmaxes and
     the index), `dam_only` (x0 and its estimate, as Algorithm 1 prints) or `raw` (none: Gaussian diffusion).
     """
 
-    dim: PositiveInt = 64
-    max_history: PositiveInt = 50
+    kind: Literal["dimerec"] = "dimerec"
     num_interests: PositiveInt = 4
     temperature: Annotated[float, Field(gt=0)] = 0.07
     learned_temperature: bool = False
-    dropout: Dropout = 0.0
     recon_weight: Weight = 1.0
     ssm_weight: Weight = 1.0
     stop_recon_gradient: bool = False
@@ -96,7 +102,7 @@ class ModelConfig(Section):
     negatives: NegativesConfig = NegativesConfig()
 
     @model_validator(mode="after")
-    def _heads_divide(self) -> "ModelConfig":
+    def _heads_divide(self) -> "DimeRecConfig":
         if self.dim % self.backbone.heads:
             raise ValueError(f"dim must be a multiple of backbone.heads, got {self.dim} and {self.backbone.heads}")
         return self

@@ -2,10 +2,9 @@
 
 import numpy as np
 import tensorflow as tf
-import tensorflow_recommenders as tfrs
 from numpy.typing import NDArray
 
-from dimerec_tf.config_model import ModelConfig
+from dimerec_tf.config_model import DimeRecConfig
 from dimerec_tf.diffusion.schedule import build_schedule
 from dimerec_tf.diffusion.sphere import normalize
 from dimerec_tf.diffusion.walk import walk_forward, walk_reverse
@@ -14,27 +13,26 @@ from dimerec_tf.layers.guidance import build_guidance
 from dimerec_tf.layers.item_table import ItemTable
 from dimerec_tf.layers.transformer import CausalTransformer
 from dimerec_tf.losses import reconstruction, sampled_softmax
+from dimerec_tf.models.base import Losses, SequenceModel
 from dimerec_tf.models.history import keep_last
 from dimerec_tf.sampling import NegativeSampler
 
 
-class DimeRec(tfrs.Model):
+class DimeRec(SequenceModel):
     """Generates a user's next interest (arXiv 2408.12153).
 
-    Item rows: 0 is padding, 1..num_items the catalogue. Histories are `[batch, length]` rows, oldest first,
-    left-aligned, zeros after the end.
+    The losses are L_gem, L_recon and L_ssm, the total L_gem + lambda L_recon + mu L_ssm, over every prefix.
 
     Args:
         config: sizes, temperature, loss weights and the diffusion.
         counts: int `[num_items + 1]`, how often each row is a training event, for negatives drawn by frequency.
-        seed: of negatives, steps and noise; training step n draws from (seed, n), so a resumed run repeats itself.
+        seed: of negatives, steps and noise.
     """
 
-    def __init__(self, config: ModelConfig, counts: NDArray[np.int64], seed: int = 0) -> None:
-        super().__init__()
+    def __init__(self, config: DimeRecConfig, counts: NDArray[np.int64], seed: int = 0) -> None:
+        weights = {"gem": 1.0, "recon": config.recon_weight, "ssm": config.ssm_weight}
+        super().__init__(len(counts) - 1, weights, seed)
         self.config = config
-        self.num_items = len(counts) - 1
-        self.seed = seed
         self.schedule = build_schedule(config.diffusion)
         self.sampler = NegativeSampler(config.negatives, counts)
         self.items = ItemTable(self.num_items, config.dim)
@@ -51,8 +49,6 @@ class DimeRec(tfrs.Model):
         self.log_temperature = tf.Variable(
             np.log(config.temperature), dtype=tf.float32, trainable=config.learned_temperature, name="log_temperature"
         )
-        self.steps_trained = tf.Variable(0, dtype=tf.int32, trainable=False, name="steps_trained")
-        self.loss_means = {name: tf.keras.metrics.Mean(name=name) for name in ("gem", "recon", "ssm")}
         self.query(tf.zeros([1, 1], tf.int64))
 
     def interests(self, history: tf.Tensor) -> tf.Tensor:
@@ -82,35 +78,17 @@ class DimeRec(tfrs.Model):
         guidance = self.interests(history)
         return tf.stack([self.walk(guidance, sample)[-1] for sample in range(self.config.diffusion.samples)], axis=1)
 
-    def call(self, history: tf.Tensor) -> tf.Tensor:
-        """Same as `query`, for Keras."""
-        return self.query(history)
-
     def item_vectors(self) -> tf.Tensor:
-        """What `query` is compared with: `[num_items, dim]`, row j for item row j + 1."""
+        """See `SequenceModel`."""
         return self._scored(self.items.catalogue())
 
-    def compute_loss(self, inputs: tf.Tensor, training: bool = False) -> tf.Tensor:
-        """L = L_gem + lambda L_recon + mu L_ssm over every prefix of each window.
-
-        Args:
-            inputs: `[batch, window]` item rows, oldest first, zeros after the end. Every position but the first is the
-                target of the positions before it.
-            training: whether dropout acts.
-
-        Returns:
-            The scalar loss, a mean over targets.
-        """
-        history, targets = inputs[:, :-1], inputs[:, 1:]
-        if training:
-            self.steps_trained.assign_add(1)
-        states = self._states(history, self._draw_seed(0) if training else None)
+    def losses_of(self, windows: tf.Tensor, training: bool) -> Losses:
+        """See `SequenceModel`."""
+        history, targets = windows[:, :-1], windows[:, 1:]
+        states = self._states(history, self.draw_seed(0) if training else None)
         guidance = self.guidance(states, history, all_prefixes=True)
         is_target = targets > 0
-        losses = self._target_losses(tf.boolean_mask(guidance, is_target), tf.boolean_mask(targets, is_target))
-        for name, value in losses.items():
-            self.loss_means[name].update_state(value)
-        return losses["gem"] + self.config.recon_weight * losses["recon"] + self.config.ssm_weight * losses["ssm"]
+        return self._target_losses(tf.boolean_mask(guidance, is_target), tf.boolean_mask(targets, is_target))
 
     def _states(self, rows: tf.Tensor, dropout_seed: tf.Tensor | None = None) -> tf.Tensor:
         """What GEM reads: item vectors, or the backbone's states of them, `[batch, length, dim]`."""
@@ -121,10 +99,10 @@ class DimeRec(tfrs.Model):
             return vectors
         return tf.nn.experimental.stateless_dropout(vectors, self.config.dropout, dropout_seed)
 
-    def _target_losses(self, guidance: tf.Tensor, target_rows: tf.Tensor) -> dict[str, tf.Tensor]:
+    def _target_losses(self, guidance: tf.Tensor, target_rows: tf.Tensor) -> Losses:
         """The three losses for `[samples, interests, dim]` guidance and `[samples]` targets."""
         positives = self._scored(self.items(target_rows))
-        drawn = self.sampler.draw(target_rows, self._draw_seed(3))
+        drawn = self.sampler.draw(target_rows, self.draw_seed(3))
         negatives = self._scored(self.items(drawn.rows))
         temperature = tf.exp(self.log_temperature)
 
@@ -145,10 +123,8 @@ class DimeRec(tfrs.Model):
     def _denoise_once(self, clean: tf.Tensor, guidance: tf.Tensor) -> tf.Tensor:
         """Noises each target to a random step (Algorithm 1) and estimates it back: `[samples, dim]`."""
         samples = tf.shape(clean)[0]
-        step = tf.random.stateless_uniform(
-            [samples], self._draw_seed(1), 1, self.schedule.num_steps + 1, dtype=tf.int32
-        )
-        noise = tf.random.stateless_normal(tf.shape(clean), self._draw_seed(2))
+        step = tf.random.stateless_uniform([samples], self.draw_seed(1), 1, self.schedule.num_steps + 1, dtype=tf.int32)
+        noise = tf.random.stateless_normal(tf.shape(clean), self.draw_seed(2))
         signal = tf.gather(tf.constant(self.schedule.signal, tf.float32), step)
         forward = "gaussian" if self.config.sphere == "raw" else self.config.diffusion.forward
         return self._walked(self.denoiser(walk_forward(clean, signal, noise, forward), step, guidance))
@@ -160,10 +136,6 @@ class DimeRec(tfrs.Model):
     def _scored(self, vectors: tf.Tensor) -> tf.Tensor:
         """Vectors of the softmaxes and the index: on the sphere if `sphere` is `all`."""
         return normalize(vectors) if self.config.sphere == "all" else vectors
-
-    def _draw_seed(self, purpose: int) -> tf.Tensor:
-        """A seed of its own for each purpose and training step."""
-        return tf.random.experimental.stateless_fold_in([self.seed, purpose], self.steps_trained)
 
 
 def route_hard(guidance: tf.Tensor, target: tf.Tensor) -> tf.Tensor:

@@ -1,4 +1,4 @@
-"""Trains a DimeRec model; a killed run started again goes on from its last epoch to the same result."""
+"""Trains a model; a killed run started again goes on from its last epoch to the same result."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -10,7 +10,8 @@ import tensorflow as tf
 from tensorflow.python.framework import config as ops  # the public module can switch determinism on, not off
 
 from dimerec_tf.config import Config
-from dimerec_tf.models.dimerec import DimeRec
+from dimerec_tf.models.base import SequenceModel
+from dimerec_tf.models.registry import build_model
 from dimerec_tf.training.progress import TrainingProgress
 from dimerec_tf.training.sequences import Sequences, training_batches
 
@@ -21,7 +22,7 @@ def fit(
     num_items: int,
     checkpoint_dir: Path | None = None,
     callbacks: Sequence[tf.keras.callbacks.Callback] = (),
-) -> DimeRec:
+) -> SequenceModel:
     """Trains from scratch, or from the checkpoint that an interrupted run left in `checkpoint_dir`.
 
     Adam's learning rate falls from the configured one to zero along a cosine.
@@ -61,11 +62,11 @@ def _fit(
     num_items: int,
     checkpoint_dir: Path | None,
     callbacks: Sequence[tf.keras.callbacks.Callback],
-) -> DimeRec:
+) -> SequenceModel:
     training = config.training
     tf.keras.utils.set_random_seed(config.seed)
     counts = np.bincount(sequences.rows, minlength=num_items + 1)
-    model = DimeRec(config.model, counts, config.seed)
+    model = build_model(config.model, counts, config.seed)
     checkpoint = _EpochCheckpoint(model, checkpoint_dir) if checkpoint_dir else None
     dataset, steps = training_batches(sequences, config.model.max_history, training.batch_size, config.seed)
     decay = tf.keras.optimizers.schedules.CosineDecay(training.learning_rate, steps * training.epochs)
@@ -91,7 +92,7 @@ def _fit(
 class _EpochCheckpoint(tf.keras.callbacks.Callback):
     """Keeps model, optimizer and epoch of the last finished epoch."""
 
-    def __init__(self, model: DimeRec, directory: Path) -> None:
+    def __init__(self, model: SequenceModel, directory: Path) -> None:
         super().__init__()
         self.trained = model
         self.directory = directory

@@ -2,7 +2,7 @@
 
 import tensorflow as tf
 
-from dimerec_tf.config_model import ModelConfig
+from dimerec_tf.config_model import DimeRecConfig
 from dimerec_tf.layers.guidance.dynamic_routing import DynamicRoutingInterest
 from dimerec_tf.layers.guidance.mlp import MLPInterest
 from dimerec_tf.layers.guidance.rule import RuleInterest
@@ -10,7 +10,7 @@ from dimerec_tf.layers.guidance.sasrec import SASRecInterest
 from dimerec_tf.layers.guidance.self_attentive import SelfAttentiveInterest
 
 
-def build_guidance(config: ModelConfig) -> tf.keras.layers.Layer:
+def build_guidance(config: DimeRecConfig) -> tf.keras.layers.Layer:
     """The extractor that `guidance.kind` names; all are called alike, see `SelfAttentiveInterest`."""
     guidance, count, length = config.guidance, config.num_interests, config.max_history
     if guidance.kind == "self_attentive":

@@ -1,0 +1,64 @@
+"""What training, retrieval and export ask of every learned model."""
+
+from abc import abstractmethod
+from collections.abc import Mapping
+
+import tensorflow as tf
+import tensorflow_recommenders as tfrs
+
+Losses = dict[str, tf.Tensor]
+
+
+class SequenceModel(tfrs.Model):
+    """A model of sequences of item rows: 0 is padding, 1..num_items the catalogue.
+
+    Histories are `[batch, length]` rows, oldest first, left-aligned, zeros after the end.
+
+    Args:
+        num_items: catalogue size without padding.
+        loss_weights: each loss's name and its weight in the total.
+        seed: of everything random; training step n draws from (seed, n), so a resumed run repeats itself.
+    """
+
+    def __init__(self, num_items: int, loss_weights: Mapping[str, float], seed: int) -> None:
+        super().__init__()
+        self.num_items = num_items
+        self.seed = seed
+        self.loss_weights = dict(loss_weights)
+        self.steps_trained = tf.Variable(0, dtype=tf.int32, trainable=False, name="steps_trained")
+        self.loss_means = {name: tf.keras.metrics.Mean(name=name) for name in loss_weights}
+
+    @abstractmethod
+    def query(self, history: tf.Tensor) -> tf.Tensor:
+        """The user's vectors: `[batch, length]` rows to `[batch, queries, dim]`."""
+
+    @abstractmethod
+    def item_vectors(self) -> tf.Tensor:
+        """What `query` is compared with by inner product: `[num_items, dim]`, row j for item row j + 1."""
+
+    @abstractmethod
+    def losses_of(self, windows: tf.Tensor, training: bool) -> Losses:
+        """The losses by name, each a scalar, a mean over targets.
+
+        Args:
+            windows: int64 `[batch, window]` rows, oldest first, zeros after the end. Every position but the first is
+                the target of the positions before it.
+            training: whether dropout acts.
+        """
+
+    def call(self, history: tf.Tensor) -> tf.Tensor:
+        """Same as `query`, for Keras."""
+        return self.query(history)
+
+    def compute_loss(self, inputs: tf.Tensor, training: bool = False) -> tf.Tensor:
+        """The weighted sum of the losses; see `losses_of`."""
+        if training:
+            self.steps_trained.assign_add(1)
+        losses = self.losses_of(inputs, training)
+        for name, value in losses.items():
+            self.loss_means[name].update_state(value)
+        return tf.add_n([self.loss_weights[name] * value for name, value in losses.items()])
+
+    def draw_seed(self, purpose: int) -> tf.Tensor:
+        """A stateless seed `[2]` of its own for each purpose and training step."""
+        return tf.random.experimental.stateless_fold_in([self.seed, purpose], self.steps_trained)
