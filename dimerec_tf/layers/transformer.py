@@ -41,7 +41,7 @@ class CausalTransformer(tf.keras.layers.Layer):
         self.attentions, self.hiddens, self.outputs_, self.norms = [], [], [], []
         for _ in range(self.num_blocks):
             self.attentions.append(
-                tf.keras.layers.MultiHeadAttention(self.num_heads, dim // self.num_heads, dtype=policy)
+                tf.keras.layers.MultiHeadAttention(self.num_heads, dim // self.num_heads, use_bias=False, dtype=policy)
             )
             self.hiddens.append(tf.keras.layers.Dense(4 * dim, activation="gelu", dtype=policy))
             self.outputs_.append(tf.keras.layers.Dense(dim, dtype=policy))

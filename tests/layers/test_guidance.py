@@ -88,13 +88,11 @@ def test_an_empty_history_has_zero_interests(name: str) -> None:
 def test_self_attentive_equals_numpy(name: str) -> None:
     layer = _randomised(name)
     weights = _weights(layer)
-    positions, w1, b1, w2, b2 = (
-        weights[key] for key in ("positions(9, 4)", "kernel(4, 16)", "bias(16,)", "kernel(16, 2)", "bias(2,)")
-    )
+    positions, w1, b1, w2 = (weights[key] for key in ("positions(9, 4)", "kernel(4, 16)", "bias(16,)", "kernel(16, 2)"))
     for states, rows, interests in zip(STATES, ROWS, layer(STATES, ROWS).numpy(), strict=True):
         events = states[rows > 0]
         positioned = events + positions[: len(events)]
-        logits = np.tanh(positioned @ w1 + b1) @ w2 + b2
+        logits = np.tanh(positioned @ w1 + b1) @ w2
         attention = np.exp(logits - logits.max(axis=0))
         attention /= attention.sum(axis=0)
         values = positioned if name == "values_with_positions" else events

@@ -41,7 +41,8 @@ class SelfAttentiveInterest(tf.keras.layers.Layer):
         dim = input_shape[-1]
         self.positions = self.add_weight("positions", [self.max_history, dim], initializer="zeros")
         self.hidden = tf.keras.layers.Dense(4 * dim, activation="tanh", dtype=self.dtype_policy)
-        self.logits = tf.keras.layers.Dense(self.num_interests, dtype=self.dtype_policy)
+        # A bias would shift all logits of an interest alike, which the softmax over events takes out again.
+        self.logits = tf.keras.layers.Dense(self.num_interests, use_bias=False, dtype=self.dtype_policy)
         self.hidden.build([None, None, dim])
         self.logits.build([None, None, 4 * dim])
         super().build(input_shape)
