@@ -59,7 +59,9 @@ class DenoiserConfig(Section):
 class DiffusionConfig(Section):
     """The walk on the sphere (paper section 3.3; `num_steps` is T, `reverse_steps` how many of them are taken).
 
-    `beta_start` and `beta_end` belong to the two linear schedules, for T = 1000.
+    `beta_start` and `beta_end` belong to the two linear schedules, for T = 1000. `noised` is what the forward walk of
+    training starts from: the `target`, as Algorithm 1 has it, or the model's own `estimate` of it from pure noise, as
+    the reverse walk does; half of the steps are then T itself.
     """
 
     num_steps: PositiveInt = 50
@@ -69,6 +71,7 @@ class DiffusionConfig(Section):
     schedule: Literal["scaled_linear", "truncated_linear", "cosine", "sqrt", "exponential"] = "scaled_linear"
     beta_start: Beta = 1e-4
     beta_end: Beta = 0.02
+    noised: Literal["target", "estimate"] = "target"
     samples: PositiveInt = 1
 
     @model_validator(mode="after")

@@ -65,7 +65,7 @@ class DimeRec(SequenceModel):
         batch = tf.shape(guidance)[0]
         noise = tf.random.stateless_normal([1, self.config.dim], [self.seed, 2 * sample])
         return walk_reverse(
-            lambda noised, step: self._walked(self.denoiser(noised, step, guidance)),
+            lambda noised, step: self._estimate(noised, step, guidance),
             tf.repeat(self._walked(noise), batch, axis=0),
             self.schedule.reverse_steps(diffusion.reverse_steps),
             diffusion.reverse_noise,
@@ -121,13 +121,26 @@ class DimeRec(SequenceModel):
         }
 
     def _denoise_once(self, clean: tf.Tensor, guidance: tf.Tensor) -> tf.Tensor:
-        """Noises each target to a random step (Algorithm 1) and estimates it back: `[samples, dim]`."""
-        samples = tf.shape(clean)[0]
-        step = tf.random.stateless_uniform([samples], self.draw_seed(1), 1, self.schedule.num_steps + 1, dtype=tf.int32)
+        """Noises each target to a random step (Algorithm 1) and estimates it back: `[samples, dim]`.
+
+        With `noised: estimate` the walk starts from what the model makes of pure noise instead, so that training sees
+        the states of the reverse walk.
+        """
+        samples, last = tf.shape(clean)[0], self.schedule.num_steps
+        step = tf.random.stateless_uniform([samples], self.draw_seed(1), 1, last + 1, dtype=tf.int32)
+        if self.config.diffusion.noised == "estimate":
+            at_last = tf.random.stateless_uniform([samples], self.draw_seed(4)) < 0.5
+            step = tf.where(at_last, last, step)
+            pure = self._walked(tf.random.stateless_normal(tf.shape(clean), self.draw_seed(5)))
+            clean = tf.stop_gradient(self._estimate(pure, tf.fill([samples], last), guidance))
         noise = tf.random.stateless_normal(tf.shape(clean), self.draw_seed(2))
         signal = tf.gather(tf.constant(self.schedule.signal, tf.float32), step)
         forward = "gaussian" if self.config.sphere == "raw" else self.config.diffusion.forward
-        return self._walked(self.denoiser(walk_forward(clean, signal, noise, forward), step, guidance))
+        return self._estimate(walk_forward(clean, signal, noise, forward), step, guidance)
+
+    def _estimate(self, noised: tf.Tensor, step: tf.Tensor, guidance: tf.Tensor) -> tf.Tensor:
+        """x0_hat, `[samples, dim]`."""
+        return self._walked(self.denoiser(noised, step, guidance))
 
     def _walked(self, vectors: tf.Tensor) -> tf.Tensor:
         """Vectors of the walk: on the sphere unless `sphere` is `raw`."""

@@ -7,6 +7,8 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
+POOL = 32
+
 
 @dataclass(frozen=True)
 class Sequences:
@@ -52,11 +54,15 @@ def window_bounds(sequences: Sequences, max_history: int) -> NDArray[np.int64]:
 def training_batches(
     sequences: Sequences, max_history: int, batch_size: int, seed: int
 ) -> tuple[Callable[[int, int], tf.data.Dataset], int]:
-    """Batches windows in an order that depends on the seed and the epoch alone.
+    """Batches windows of like length, in an order that depends on the seed and the epoch alone.
+
+    Windows are shuffled, sorted by length within pools of `POOL` batches so that little padding is computed, and the
+    batches shuffled again.
 
     Returns:
         A function of the first epoch and the one to stop before, which gives their batches one after the other, int64
-        `[batch, max_history + 1]` rows, left-aligned and padded with zeros; and the number of batches in an epoch.
+        `[batch, at most max_history + 1]` rows, left-aligned and padded with zeros; and the number of batches in an
+        epoch.
 
     Raises:
         ValueError: no sequence has two events.
@@ -64,19 +70,24 @@ def training_batches(
     bounds = window_bounds(sequences, max_history)
     if not len(bounds):
         raise ValueError(f"None of the {len(sequences)} training sequences has two events: there is nothing to learn.")
-    rows, offsets = tf.constant(sequences.rows), tf.range(max_history + 1, dtype=tf.int64)
+    rows, steps = tf.constant(sequences.rows), -(-len(bounds) // batch_size)
+    pools = tf.constant(np.arange(len(bounds)) // (POOL * batch_size) * (max_history + 2))
 
-    def shuffled_bounds(epoch: tf.Tensor) -> tf.data.Dataset:
-        order = tf.random.experimental.stateless_shuffle(tf.constant(bounds), seed=[tf.cast(seed, tf.int64), epoch])
-        return tf.data.Dataset.from_tensor_slices(order).batch(batch_size)
+    def batches_of(epoch: tf.Tensor) -> tf.data.Dataset:
+        shuffled = tf.random.experimental.stateless_shuffle(tf.constant(bounds), seed=[tf.cast(seed, tf.int64), epoch])
+        ordered = tf.gather(shuffled, tf.argsort(pools + shuffled[:, 1] - shuffled[:, 0], stable=True))
+        batches = tf.random.experimental.stateless_shuffle(tf.range(steps), seed=[tf.cast(seed, tf.int64), epoch])
+        first = tf.data.Dataset.from_tensor_slices(batches * batch_size)
+        return first.map(lambda start: ordered[start : start + batch_size])
 
     def gather_windows(batch: tf.Tensor) -> tf.Tensor:
-        positions = batch[:, :1] + offsets[tf.newaxis]
+        width = tf.reduce_max(batch[:, 1] - batch[:, 0])
+        positions = batch[:, :1] + tf.range(width)[tf.newaxis]
         inside = positions < batch[:, 1:]
         return tf.cast(tf.where(inside, tf.gather(rows, tf.where(inside, positions, 0)), 0), tf.int64)
 
     def epochs(first: int, stop: int) -> tf.data.Dataset:
-        dataset = tf.data.Dataset.range(first, stop).flat_map(shuffled_bounds)
+        dataset = tf.data.Dataset.range(first, stop).flat_map(batches_of)
         return dataset.map(gather_windows, num_parallel_calls=tf.data.AUTOTUNE).prefetch(tf.data.AUTOTUNE)
 
-    return epochs, -(-len(bounds) // batch_size)
+    return epochs, steps

@@ -26,6 +26,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "literal": {"diffusion": {"forward": "literal", "reverse_noise": "literal"}},
     "cosine": {"diffusion": {"schedule": "cosine", "reverse_noise": "none"}},
     "samples": {"diffusion": {"samples": 3, "num_steps": 4}},
+    "estimate": {"diffusion": {"noised": "estimate"}},
     "strided": {"diffusion": {"reverse_steps": 3}},
     "dam_only": {"sphere": "dam_only", "temperature": 1.0},
     "raw": {"sphere": "raw", "temperature": 1.0},

@@ -42,11 +42,22 @@ def _epochs(first: int, stop: int, seed: int = 5) -> list[np.ndarray]:
 
 
 def test_an_epoch_holds_every_window_once_and_its_own_order() -> None:
-    first, second = np.concatenate(_epochs(0, 1)), np.concatenate(_epochs(1, 2))
+    first, second = (
+        np.concatenate([np.pad(batch, [(0, 0), (0, 5 - batch.shape[1])]) for batch in _epochs(epoch, epoch + 1)])
+        for epoch in (0, 1)
+    )
     assert not np.array_equal(first, second)
     np.testing.assert_array_equal(np.unique(first, axis=0), np.unique(second, axis=0))
-    assert first.shape[1] == 5
     assert np.count_nonzero(first[:, 1:]) == 8 + 1 + 13 + 0 + 5
+
+
+def test_windows_of_like_length_share_a_batch_and_padding_is_left_out() -> None:
+    rng = np.random.default_rng(0)
+    sequences = _numbered(rng.integers(2, 40, 600).tolist())
+    epochs, _ = training_batches(sequences, max_history=50, batch_size=8, seed=1)
+    batches = [batch.numpy() for batch in epochs(0, 1)]
+    assert np.mean([np.count_nonzero(batch) / batch.size for batch in batches]) > 0.9
+    assert len({batch.shape[1] for batch in batches[:10]}) > 3, "long and short batches come in turn"
 
 
 def test_a_later_epoch_is_the_same_whether_training_started_there_or_before() -> None:
