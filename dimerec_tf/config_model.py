@@ -88,6 +88,7 @@ class DimeRecConfig(SequenceModelConfig):
 
     `sphere` says which vectors have unit length: `all` (x0, its estimate, and the item vectors of both softmaxes and
     the index), `dam_only` (x0 and its estimate, as Algorithm 1 prints) or `raw` (none: Gaussian diffusion).
+    `temperature` divides the inner products of queries of unit length, whose logits would otherwise be bounded.
     """
 
     kind: Literal["dimerec"] = "dimerec"

@@ -104,9 +104,9 @@ class DimeRec(SequenceModel):
         positives = self._scored(self.items(target_rows))
         drawn = self.sampler.draw(target_rows, self.draw_seed(3))
         negatives = self._scored(self.items(drawn.rows))
-        temperature = tf.exp(self.log_temperature)
 
-        def softmax_loss(query: tf.Tensor) -> tf.Tensor:
+        def softmax_loss(query: tf.Tensor, is_unit: bool) -> tf.Tensor:
+            temperature = tf.exp(self.log_temperature) if is_unit else 1.0
             return tf.reduce_mean(
                 sampled_softmax(query, positives, negatives, target_rows, drawn.rows, temperature, drawn.log_q)
             )
@@ -115,9 +115,9 @@ class DimeRec(SequenceModel):
         estimate = self._denoise_once(clean, guidance)
         reference = tf.stop_gradient(clean) if self.config.stop_recon_gradient else clean
         return {
-            "gem": softmax_loss(route_hard(self._scored(guidance), positives)),
+            "gem": softmax_loss(route_hard(self._scored(guidance), positives), self.config.sphere == "all"),
             "recon": tf.reduce_mean(reconstruction(reference, estimate)),
-            "ssm": softmax_loss(estimate),
+            "ssm": softmax_loss(estimate, self.config.sphere != "raw"),
         }
 
     def _denoise_once(self, clean: tf.Tensor, guidance: tf.Tensor) -> tf.Tensor:

@@ -64,6 +64,15 @@ def test_sphere_modes_say_which_vectors_have_unit_length(sphere: str, walked: bo
     assert [np.allclose(length, 1, atol=1e-5) for length in lengths] == [walked, scored]
 
 
+@pytest.mark.parametrize(("sphere", "changed"), [("all", ["gem", "ssm"]), ("dam_only", ["ssm"]), ("raw", [])])
+def test_temperature_acts_on_queries_of_unit_length_only(sphere: str, changed: list[str]) -> None:
+    warm, cool = (_model(sphere=sphere, temperature=temperature) for temperature in (1.0, 0.1))
+    for variable, source in zip(cool.trainable_variables, warm.trainable_variables, strict=True):
+        variable.assign(source)
+    losses = [model.losses_of(WINDOWS, training=False) for model in (warm, cool)]
+    assert [name for name in ("gem", "ssm") if not np.isclose(losses[0][name], losses[1][name])] == changed
+
+
 def test_samples_of_a_user_differ_and_the_first_is_the_single_one() -> None:
     single, several = _model(), _model(diffusion={"samples": 3})
     several.set_weights(single.get_weights())
