@@ -4,13 +4,15 @@ import time
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from dimerec_tf.baselines.popularity import Popularity
 from dimerec_tf.baselines.sequential_rules import SequentialRules
 from dimerec_tf.config import Config
 from dimerec_tf.data.splits import UserExample, load_splits
 from dimerec_tf.data.vocabulary import Encoder
-from dimerec_tf.evaluation.evaluator import target_ranks
+from dimerec_tf.evaluation.evaluator import retrieve, target_ranks
+from dimerec_tf.metrics.lists import summarise_lists
 from dimerec_tf.metrics.ranking import summarise as metrics_of
 from dimerec_tf.retrieval.exact import ExactRetriever, ModelScorer, Scorer
 from dimerec_tf.training.fit import fit
@@ -30,6 +32,7 @@ class Benchmark:
         self.sequences = Sequences.from_lists(
             self.encoder.encode([*example.history, example.target]) for example in splits.train
         )
+        self.counts = np.bincount(self.sequences.rows, minlength=self.encoder.num_items + 1)
         self.held_out: dict[str, list[UserExample]] = {"eval": splits.eval, "test": splits.test}
 
     def run_floor(self, name: str) -> SplitResults:
@@ -52,21 +55,19 @@ class Benchmark:
         result: SplitResults = {"seed": seed, "train_seconds": round(seconds, 1)}
         for split in SPLITS:
             examples = self.held_out[split]
-            ranks = target_ranks(
-                ExactRetriever(scorer),
-                [self.encoder.encode(example.history) for example in examples],
-                [self.encoder.row(example.target) for example in examples],
-                evaluation.filter_seen,
-                max(evaluation.top_k),
-            )
-            result[split] = metrics_of(ranks, evaluation.top_k)
+            histories = [self.encoder.encode(example.history) for example in examples]
+            rows = retrieve(ExactRetriever(scorer), histories, evaluation.filter_seen, max(evaluation.top_k))
+            targets = [self.encoder.row(example.target) for example in examples]
+            result[split] = metrics_of(target_ranks(rows, targets), evaluation.top_k)
+            if split == "test":
+                result["lists"] = summarise_lists(rows, self.counts, evaluation.top_k)
         return result
 
 
 def summarise(
     results: dict[str, list[SplitResults]], config: Config, preset: str, data_sha256: str, command: str
 ) -> list[dict[str, Any]]:
-    """One row for each model: test metrics as mean and standard deviation over seeds, in percent."""
+    """One row for each model: mean and standard deviation over seeds, accuracy in percent."""
     return [
         {
             "dataset": preset,
@@ -75,8 +76,9 @@ def summarise(
             "protocol": config.data.split.kind,
             "seen": "filtered" if config.evaluation.filter_seen else "unfiltered",
             "seeds": [run["seed"] for run in runs],
-            "metrics": {name: _spread([run["test"][name] for run in runs]) for name in runs[0]["test"]},
-            "validation": {name: _spread([run["eval"][name] for run in runs]) for name in runs[0]["eval"]},
+            "metrics": _spreads(runs, "test", scale=100.0),
+            "validation": _spreads(runs, "eval", scale=100.0),
+            "lists": _spreads(runs, "lists", scale=1.0),
             "train_seconds": float(np.mean([run["train_seconds"] for run in runs])),
             "config_hash": config.fingerprint(),
             "data_sha256": data_sha256,
@@ -107,6 +109,12 @@ def markdown_page(rows: list[dict[str, Any]]) -> str:
             "",
             *_table(rows, "validation"),
             "",
+            "## Lists (test)",
+            "",
+            "Share of the catalogue covered; self-information in bits; popularity against an average item's.",
+            "",
+            *_table(rows, "lists"),
+            "",
         ]
     )
 
@@ -124,7 +132,10 @@ def _cell(spread: dict[str, float], seeds: int) -> str:
     return f"{spread['mean']:.2f}" + (f" ± {spread['sd']:.2f}" if seeds > 1 else "")
 
 
-def _spread(values: list[float]) -> dict[str, float]:
-    percent = 100 * np.asarray(values)
-    deviation = float(np.std(percent, ddof=1)) if len(percent) > 1 else 0.0
-    return {"mean": round(float(percent.mean()), 3), "sd": round(deviation, 3)}
+def _spreads(runs: list[SplitResults], part: str, scale: float) -> dict[str, dict[str, float]]:
+    return {name: _spread(scale * np.asarray([run[part][name] for run in runs])) for name in runs[0][part]}
+
+
+def _spread(values: NDArray[np.float64]) -> dict[str, float]:
+    deviation = float(np.std(values, ddof=1)) if len(values) > 1 else 0.0
+    return {"mean": round(float(values.mean()), 3), "sd": round(deviation, 3)}

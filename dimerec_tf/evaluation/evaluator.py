@@ -11,15 +11,14 @@ from dimerec_tf.retrieval.exact import Retriever
 BATCH = 256
 
 
-def target_ranks(
-    retriever: Retriever, histories: Sequence[Sequence[int]], targets: Sequence[int], filter_seen: bool, depth: int
-) -> NDArray[np.float64]:
-    """The rank (from 1) of each target among the best `depth` items, infinite past them and for unknown targets.
+def retrieve(
+    retriever: Retriever, histories: Sequence[Sequence[int]], filter_seen: bool, depth: int
+) -> NDArray[np.int64]:
+    """The best `depth` item rows of each history, `[histories, depth]`, 0 past the end of the catalogue.
 
     Args:
         retriever: searches rows.
         histories: item rows, oldest first.
-        targets: one item row each, 0 for an item that is not in the catalogue.
         filter_seen: whether the items of the history are left out.
         depth: how many items are retrieved.
     """
@@ -29,8 +28,13 @@ def target_ranks(
     for batch in _batches(histories):
         blocked = batch if filter_seen else tf.zeros([batch.shape[0], 0], tf.int64)
         retrieved.append(search(batch, blocked, tf.constant(depth))[1].numpy())
-    hits = np.concatenate(retrieved) == np.asarray(targets)[:, np.newaxis]
-    hits &= np.asarray(targets)[:, np.newaxis] > 0
+    return np.concatenate(retrieved)
+
+
+def target_ranks(retrieved: NDArray[np.int64], targets: Sequence[int]) -> NDArray[np.float64]:
+    """The place (from 1) of each target among the retrieved rows; infinite past them and for row 0."""
+    wanted = np.asarray(targets)[:, np.newaxis]
+    hits = (retrieved == wanted) & (wanted > 0)
     return np.where(hits.any(axis=1), hits.argmax(axis=1) + 1.0, np.inf)
 
 

@@ -18,12 +18,20 @@ def ndcg(ranks: Ranks, k: int) -> float:
     return float(np.mean(np.where(ranks <= k, 1 / np.log2(1 + ranks), 0.0)))
 
 
+def reciprocal_rank(ranks: Ranks, k: int) -> float:
+    """MRR@k: 1/rank within the best k, else 0, averaged."""
+    return float(np.mean(np.where(ranks <= k, 1 / ranks, 0.0)))
+
+
 def summarise(ranks: Ranks, top_k: Iterable[int]) -> dict[str, float]:
-    """HR and NDCG at each k, keyed `HR@10` and so on.
+    """HR, NDCG and MRR at each k, keyed `HR@10` and so on.
 
     Raises:
         ValueError: there are no ranks.
     """
     if not len(ranks):
         raise ValueError("There is no held-out example to measure.")
-    return {f"{name}@{k}": metric(ranks, k) for k in top_k for name, metric in (("HR", hit_rate), ("NDCG", ndcg))}
+    return {f"{name}@{k}": metric(ranks, k) for k in top_k for name, metric in METRICS.items()}
+
+
+METRICS = {"HR": hit_rate, "NDCG": ndcg, "MRR": reciprocal_rank}

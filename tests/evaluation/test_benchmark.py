@@ -15,13 +15,20 @@ def benchmark(tmp_path_factory: pytest.TempPathFactory) -> Benchmark:
 
 
 def _run(ndcg: float, seed: int) -> SplitResults:
-    return {"seed": seed, "train_seconds": 10.0 * seed, "test": {"NDCG@10": ndcg}, "eval": {"NDCG@10": ndcg / 2}}
+    return {
+        "seed": seed,
+        "train_seconds": 10.0 * seed,
+        "test": {"NDCG@10": ndcg},
+        "eval": {"NDCG@10": ndcg / 2},
+        "lists": {"coverage@10": 0.5},
+    }
 
 
 def test_model_and_floors_are_measured_on_both_splits(benchmark: Benchmark) -> None:
     rules, model = benchmark.run_floor("sequential_rules"), benchmark.run_model(seed=3)
     assert rules["test"]["HR@10"] == rules["eval"]["HR@10"] == 1.0, "the ring is what the rules count"
     assert model["seed"] == 3 and model["train_seconds"] > 0
+    assert 0 < model["lists"]["coverage@10"] <= 1
     assert model["test"]["HR@10"] > 2 * benchmark.run_floor("popularity")["test"]["HR@10"]
 
 
@@ -32,6 +39,7 @@ def test_rows_hold_mean_and_sample_deviation_in_percent(benchmark: Benchmark) ->
     assert model["metrics"]["NDCG@10"]["mean"] == pytest.approx(100 * np.mean(values), abs=1e-3)
     assert model["metrics"]["NDCG@10"]["sd"] == pytest.approx(100 * np.std(values, ddof=1), abs=1e-3)
     assert model["validation"]["NDCG@10"]["mean"] == pytest.approx(50 * np.mean(values), abs=1e-3)
+    assert model["lists"]["coverage@10"] == {"mean": 0.5, "sd": 0.0}
     assert model["train_seconds"] == 10.0 and model["seeds"] == [0, 1, 2]
     page = markdown_page([floor, model])
     assert "| popularity | 4.00 | 10 |" in page

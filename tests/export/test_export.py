@@ -10,7 +10,7 @@ import tensorflow as tf
 from tensorflow.core.protobuf.saved_model_pb2 import SavedModel
 
 from dimerec_tf.config import Config, parse_config
-from dimerec_tf.evaluation.evaluator import target_ranks
+from dimerec_tf.evaluation.evaluator import retrieve, target_ranks
 from dimerec_tf.export.save import RECORD, save_exact, save_scann
 from dimerec_tf.models.dimerec import DimeRec
 from dimerec_tf.retrieval.exact import ExactRetriever, ModelScorer
@@ -144,13 +144,13 @@ def test_served_ids_are_the_evaluated_ids(served: Served, scorer: ModelScorer) -
     padded = [history + [""] * (width - len(history)) for history in histories]
     requested = served.run(history_item_ids=padded, k=[50], filter_seen=[True])["item_ids"]
     np.testing.assert_array_equal(requested, evaluated)
-    ranks = target_ranks(
+    rows = retrieve(
         ExactRetriever(scorer),
         [[IDS.index(item) + 1 for item in history] for history in histories],
-        [IDS.index(row[4].decode()) + 1 for row in evaluated],
         filter_seen=True,
         depth=50,
     )
+    ranks = target_ranks(rows, [IDS.index(row[4].decode()) + 1 for row in evaluated])
     assert ranks.tolist() == [5.0] * len(histories)
 
 
