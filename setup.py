@@ -16,6 +16,7 @@ CORE = [
     "pydantic>=2.7",
     "pyyaml>=6",
     "rich>=13",
+    "scipy>=1.10",
     "typer>=0.12",
 ]
 SERVING = ["tensorflow-serving-api==2.16.1", "grpcio>=1.60"]

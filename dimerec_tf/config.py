@@ -7,7 +7,7 @@ import hashlib
 import json
 from importlib import resources
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
 import yaml
 from pydantic import Discriminator, Field, Tag, ValidationError, model_validator
@@ -24,6 +24,8 @@ from dimerec_tf.config_baselines import (
 )
 from dimerec_tf.config_model import DimeRecConfig
 from dimerec_tf.errors import DimeRecError
+
+AnySection = TypeVar("AnySection", bound=Section)
 
 
 def _kind(model: Any) -> str:
@@ -166,8 +168,17 @@ def parse_config(values: dict[str, Any]) -> Config:
     Raises:
         ConfigError: a key is unknown or a value unusable.
     """
+    return validate(Config, values)
+
+
+def validate(kind: type[AnySection], values: dict[str, Any]) -> AnySection:
+    """Makes a section of any kind from a nested dictionary.
+
+    Raises:
+        ConfigError: a key is unknown or a value unusable.
+    """
     try:
-        return Config.model_validate(values)
+        return kind.model_validate(values)
     except ValidationError as error:
         lines = [
             f"  {_place(problem['loc'])}: {problem['msg']} (received {problem['input']!r})"
@@ -188,11 +199,20 @@ def load_config(path: str | Path) -> Config:
     Raises:
         ConfigError: the file is missing, not a YAML mapping, or not a valid configuration.
     """
+    return parse_config(read_yaml(path))
+
+
+def read_yaml(path: str | Path) -> dict[str, Any]:
+    """The mapping in a YAML file.
+
+    Raises:
+        ConfigError: the file is missing or not a YAML mapping.
+    """
     try:
         text = Path(path).read_text(encoding="utf-8")
     except OSError as error:
         raise ConfigError(f"Cannot read the configuration {path}: {error.strerror}.") from error
-    return _from_yaml(text, str(path))
+    return _mapping(text, str(path))
 
 
 def load_preset(name: str) -> Config:
@@ -204,7 +224,7 @@ def load_preset(name: str) -> Config:
     known = preset_names()
     if name not in known:
         raise ConfigError(f"There is no preset {name!r}; the presets are {', '.join(known)}.")
-    return _from_yaml(resources.files("dimerec_tf").joinpath(f"presets/{name}.yaml").read_text(), name)
+    return parse_config(_mapping(resources.files("dimerec_tf").joinpath(f"presets/{name}.yaml").read_text(), name))
 
 
 def preset_names() -> list[str]:
@@ -212,11 +232,11 @@ def preset_names() -> list[str]:
     return sorted(entry.name.removesuffix(".yaml") for entry in folder.iterdir() if entry.name.endswith(".yaml"))
 
 
-def _from_yaml(text: str, source: str) -> Config:
+def _mapping(text: str, source: str) -> dict[str, Any]:
     try:
         values = yaml.safe_load(text)
     except yaml.YAMLError as error:
         raise ConfigError(f"{source} is not valid YAML: {error}") from error
     if not isinstance(values, dict):
         raise ConfigError(f"{source} must hold a YAML mapping, got {type(values).__name__}.")
-    return parse_config(values)
+    return values

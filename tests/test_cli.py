@@ -38,3 +38,9 @@ def test_an_unusable_log_ends_the_pipeline_with_a_sentence(tmp_path: Path) -> No
     assert "1 of 2 rows (50.00%) were set aside (1 missing item id)" in result.stderr
     assert "Traceback" not in result.stderr
     assert "missing item id" in (tmp_path / "work" / "rejected_rows" / "rejected.jsonl").read_text()
+
+
+def test_bench_asks_what_to_run() -> None:
+    result = _dimerec("bench")
+    assert result.returncode == 1
+    assert "either --config FILE or --preset NAME" in result.stderr

@@ -1,74 +1,70 @@
-"""`dimerec bench`: accuracy over several seeds beside the floors, without TFX."""
+"""`dimerec bench`: accuracy of models over data sets and seeds beside the floors, without TFX."""
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-import dimerec_tf
 from dimerec_tf.cli.output import console, library_noise_in
-from dimerec_tf.code_version import code_version
-from dimerec_tf.config import Config, load_preset, parse_config
+from dimerec_tf.config import load_preset
 from dimerec_tf.environment import cache_dir
+from dimerec_tf.errors import DimeRecError
 
 if TYPE_CHECKING:
-    from dimerec_tf.evaluation.benchmark import Benchmark, SplitResults
-
-FLOORS = ("popularity", "sequential_rules")
+    from dimerec_tf.evaluation.bench_config import BenchConfig
 
 
 def bench(
-    preset: Annotated[str, typer.Option(help="Name of a shipped configuration, which is also its public data set.")],
-    seeds: Annotated[int, typer.Option(min=1, help="How many seeds, counted up from the preset's.")] = 3,
-    output: Annotated[Path, typer.Option(help="Where result.json and result.md go.")] = Path("build/bench"),
-    page: Annotated[Path | None, typer.Option(help="A documentation page to write with the same table.")] = None,
+    config: Annotated[
+        Path | None,
+        typer.Option(help="YAML file with datasets, models, evaluation and seeds; see docs/benchmarking.md."),
+    ] = None,
+    preset: Annotated[
+        str | None, typer.Option(help="A shipped configuration instead, on the public data set of its name.")
+    ] = None,
+    seeds: Annotated[int, typer.Option(min=1, help="With --preset: how many seeds, counted up from its own.")] = 3,
+    output: Annotated[Path, typer.Option(help="Where finished runs, accuracy.json and accuracy.md go.")] = Path(
+        "build/bench"
+    ),
+    page: Annotated[Path | None, typer.Option(help="A documentation page to write as well.")] = None,
 ) -> None:
-    """Trains a preset with several seeds and measures it beside popularity and sequential rules.
+    """Trains models with several seeds and measures them beside popularity and sequential rules.
 
-    Finished seeds are kept in the output directory: started again after a kill, the benchmark goes on.
+    Finished runs are kept in the output directory: started again after a kill, the benchmark goes on with the next one.
 
     Example: dimerec bench --preset ml-100k --seeds 3
+
+    Example: dimerec bench --config bench.yaml --output build/bench
     """
-    from dimerec_tf.data.public import DATASET_SHA256, fetch
-    from dimerec_tf.evaluation.benchmark import Benchmark, markdown_page, summarise
-
-    shipped = load_preset(preset)
-    config = _with_data(shipped, fetch(preset, cache_dir()) / "interactions.csv")
-    output.mkdir(parents=True, exist_ok=True)
+    if (config is None) == (preset is None):
+        raise DimeRecError("Name what to run: either --config FILE or --preset NAME.")
     with library_noise_in(output / "bench.log"):
-        results = _run_all(Benchmark(config), seeds, output)
-    rows = summarise(
-        results, shipped, preset, DATASET_SHA256[preset], f"dimerec bench --preset {preset} --seeds {seeds}"
-    )
-    _write(rows, markdown_page(rows), [output / "result.md", *([page] if page else [])], output / "result.json")
+        from dimerec_tf.evaluation.bench_config import load_bench_config
+        from dimerec_tf.evaluation.bench_report import markdown_page, report_rows
+        from dimerec_tf.evaluation.bench_runs import run_benchmark
 
-
-def _run_all(benchmark: "Benchmark", seeds: int, output: Path) -> dict[str, list["SplitResults"]]:
-    """Floors once, the model with every seed; a seed that is kept in `output` is not trained again."""
-    results: dict[str, list[SplitResults]] = {name: [benchmark.run_floor(name)] for name in FLOORS}
-    results["dimerec"] = []
-    config = benchmark.config
-    run = f"{config.fingerprint()}-{code_version(dimerec_tf)}"
-    for number in range(seeds):
-        seed = config.seed + number
-        kept = output / f"{run}-seed-{seed}.json"
-        if not kept.exists():
-            console.print(f"Training seed {seed} ({number + 1} of {seeds})")
-            kept.write_text(json.dumps(benchmark.run_model(seed)))
-        results["dimerec"].append(json.loads(kept.read_text()))
-    return results
-
-
-def _with_data(config: Config, path: Path) -> Config:
-    values = config.model_dump()
-    values["data"]["path"] = str(path)
-    return parse_config(values)
-
-
-def _write(rows: list[dict[str, Any]], text: str, pages: list[Path], result: Path) -> None:
-    result.write_text(json.dumps(rows, indent=2) + "\n")
-    for page in pages:
-        page.write_text(text)
+        settings = load_bench_config(config) if config else _of_preset(preset or "", seeds)
+        results = run_benchmark(settings, output / "runs", console.print)
+        command = f"dimerec bench --config {config}" if config else f"dimerec bench --preset {preset} --seeds {seeds}"
+        rows = report_rows(settings, results, command)
+    text = markdown_page(rows)
+    (output / "accuracy.json").write_text(json.dumps(rows, indent=2) + "\n")
+    for file in (output / "accuracy.md", *([page] if page else [])):
+        file.write_text(text)
     console.print(text, highlight=False, markup=False, soft_wrap=True)
-    console.print(f"Written to {', '.join(str(path) for path in (result, *pages))}", soft_wrap=True)
+    console.print(f"Written to {output}{f' and {page}' if page else ''}.", soft_wrap=True)
+
+
+def _of_preset(name: str, seeds: int) -> "BenchConfig":
+    from dimerec_tf.data.public import fetch
+    from dimerec_tf.evaluation.bench_config import BenchConfig, BenchModel
+
+    shipped = load_preset(name)
+    data = shipped.data.model_copy(update={"path": str(fetch(name, cache_dir()) / "interactions.csv")})
+    return BenchConfig(
+        datasets={name: data},
+        models={"dimerec": BenchModel(model=shipped.model, training=shipped.training)},
+        evaluation=shipped.evaluation,
+        seeds=tuple(range(shipped.seed, shipped.seed + seeds)),
+    )

@@ -1,48 +1,124 @@
-"""The benchmark: floors and model on one split, spread over seeds, page."""
+"""The benchmark: floors and models on one split, runs that are kept, rows and page."""
+
+import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
 
-from dimerec_tf.evaluation.benchmark import Benchmark, SplitResults, markdown_page, summarise
+from dimerec_tf.config import ConfigError
+from dimerec_tf.evaluation.bench_config import BenchConfig, BenchModel, load_bench_config
+from dimerec_tf.evaluation.bench_report import best_baseline, markdown_page, paired_p_value, report_rows
+from dimerec_tf.evaluation.bench_runs import run_benchmark
+from dimerec_tf.evaluation.benchmark import Benchmark, Run
 from tests.e2e.small_log import small_config, write_log
 
 
 @pytest.fixture(scope="module")
-def benchmark(tmp_path_factory: pytest.TempPathFactory) -> Benchmark:
+def config(tmp_path_factory: pytest.TempPathFactory) -> BenchConfig:
     log = tmp_path_factory.mktemp("bench") / "log.csv"
     write_log(log)
-    return Benchmark(small_config(log))
+    small = small_config(log)
+    return BenchConfig(
+        datasets={"ring": small.data},
+        models={"dimerec": BenchModel(model=small.model, training=small.training)},
+        evaluation=small.evaluation,
+        seeds=(3,),
+    )
 
 
-def _run(ndcg: float, seed: int) -> SplitResults:
-    return {
-        "seed": seed,
-        "train_seconds": 10.0 * seed,
-        "test": {"NDCG@10": ndcg},
-        "eval": {"NDCG@10": ndcg / 2},
-        "lists": {"coverage@10": 0.5},
+def _run(ranks: list[float], validation: float) -> Run:
+    ndcg = float(np.mean([1 / np.log2(1 + rank) if rank <= 10 else 0 for rank in ranks]))
+    return Run({"NDCG@10": ndcg}, {"NDCG@10": validation}, {"coverage@10": 0.5}, 10.0, 1234, np.array(ranks))
+
+
+def test_model_and_floors_are_measured_on_both_splits(config: BenchConfig) -> None:
+    benchmark = Benchmark(config.datasets["ring"], config.evaluation)
+    rules, popularity = benchmark.run_floor("sequential_rules"), benchmark.run_floor("popularity")
+    model = benchmark.run_model(config.run_config("ring", config.models["dimerec"]))
+    assert rules.metrics["HR@10"] == rules.validation["HR@10"] == 1.0, "the ring is what the rules count"
+    assert model.metrics["HR@10"] > 2 * popularity.metrics["HR@10"]
+    assert model.train_seconds > 0 and model.parameters > 40 * 16 and popularity.parameters == 0
+    assert 0 < model.lists["coverage@10"] <= 1
+    assert model.ranks.shape == rules.ranks.shape
+
+
+def test_a_finished_run_is_not_trained_again(
+    config: BenchConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said: list[str] = []
+    first = run_benchmark(config, tmp_path, said.append)["ring"]
+    assert list(first) == ["popularity", "sequential_rules", "dimerec"]
+    assert said[-1] == "ring: training dimerec, seed 3"
+
+    def train(*_: object) -> None:
+        raise AssertionError("trained again")
+
+    monkeypatch.setattr(Benchmark, "run_model", train)
+    second = run_benchmark(config, tmp_path, said.append)["ring"]
+    assert second["dimerec"][0].metrics == first["dimerec"][0].metrics
+    np.testing.assert_array_equal(second["dimerec"][0].ranks, first["dimerec"][0].ranks)
+    with pytest.raises(AssertionError, match="trained again"):
+        run_benchmark(config.model_copy(update={"seeds": (4,)}), tmp_path, said.append)
+
+
+def test_rows_hold_mean_and_sample_deviation_in_percent_and_a_p_value(config: BenchConfig) -> None:
+    ours = [[1.0, 2.0, 5.0, np.inf], [2.0, 2.0, 4.0, 12.0]]
+    runs = {
+        "popularity": [_run([9.0, np.inf, np.inf, np.inf], 0.1)],
+        "sequential_rules": [_run([3.0, 4.0, 9.0, np.inf], 0.3)],
+        "dimerec": [_run(ranks, 0.5) for ranks in ours],
     }
+    rows = report_rows(config.model_copy(update={"seeds": (1, 2)}), {"ring": runs}, "dimerec bench")
+    model = rows[2]
+    gains = np.array([[1 / np.log2(1 + rank) if rank <= 10 else 0 for rank in ranks] for ranks in ours])
+    assert model["metrics"]["NDCG@10"]["mean"] == pytest.approx(100 * gains.mean(), abs=1e-3)
+    assert model["metrics"]["NDCG@10"]["sd"] == pytest.approx(100 * gains.mean(axis=1).std(ddof=1), abs=1e-3)
+    assert model["best_baseline"] == "sequential_rules"
+    assert rows[0]["p_value"] is None and 0 < model["p_value"] < 1
+    assert model["seeds"] == [1, 2] and model["parameters"] == 1234
+    page = markdown_page(rows)
+    assert page.index("| popularity |") < page.index("| sequential_rules |") < page.index("| dimerec |")
+    assert "seen items filtered, 2 seeds" in page and "Leave-one-out" in page and "`dimerec bench`" in page
 
 
-def test_model_and_floors_are_measured_on_both_splits(benchmark: Benchmark) -> None:
-    rules, model = benchmark.run_floor("sequential_rules"), benchmark.run_model(seed=3)
-    assert rules["test"]["HR@10"] == rules["eval"]["HR@10"] == 1.0, "the ring is what the rules count"
-    assert model["seed"] == 3 and model["train_seconds"] > 0
-    assert 0 < model["lists"]["coverage@10"] <= 1
-    assert model["test"]["HR@10"] > 2 * benchmark.run_floor("popularity")["test"]["HR@10"]
+def test_where_the_log_lies_does_not_change_the_configurations_hash(config: BenchConfig, tmp_path: Path) -> None:
+    runs = {name: [_run([1.0], 0.1)] for name in ("popularity", "sequential_rules", "dimerec")}
+    log = Path(config.datasets["ring"].path)
+    copied = config.datasets["ring"].model_copy(update={"path": str(shutil.copy(log, tmp_path))})
+    rows = [
+        report_rows(config.model_copy(update={"datasets": {"ring": data}}), {"ring": runs}, "dimerec bench")[2]
+        for data in (config.datasets["ring"], copied)
+    ]
+    assert rows[0]["config_hash"] == rows[1]["config_hash"]
+    assert rows[0]["data_sha256"] == rows[1]["data_sha256"]
 
 
-def test_rows_hold_mean_and_sample_deviation_in_percent(benchmark: Benchmark) -> None:
-    values = [0.11, 0.12, 0.16]
-    runs = {"popularity": [_run(0.04, 1)], "dimerec": [_run(value, seed) for seed, value in enumerate(values)]}
-    floor, model = summarise(runs, benchmark.config, "small", "ab" * 32, "dimerec bench")
-    assert model["metrics"]["NDCG@10"]["mean"] == pytest.approx(100 * np.mean(values), abs=1e-3)
-    assert model["metrics"]["NDCG@10"]["sd"] == pytest.approx(100 * np.std(values, ddof=1), abs=1e-3)
-    assert model["validation"]["NDCG@10"]["mean"] == pytest.approx(50 * np.mean(values), abs=1e-3)
-    assert model["lists"]["coverage@10"] == {"mean": 0.5, "sd": 0.0}
-    assert model["train_seconds"] == 10.0 and model["seeds"] == [0, 1, 2]
-    page = markdown_page([floor, model])
-    assert "| popularity | 4.00 | 10 |" in page
-    assert "| dimerec | 13.00 ± 2.65 | 10 |" in page
-    assert "| dimerec | 6.50 ± 1.32 | 10 |" in page
-    assert "seen items filtered" in page and "3 seeds" in page and "leave-one-out" in page.lower()
+def test_the_best_baseline_is_chosen_on_validation(config: BenchConfig) -> None:
+    runs = {
+        "popularity": [_run([1.0], 0.2)],
+        "sequential_rules": [_run([9.0], 0.3)],
+        "dimerec": [_run([1.0], 0.9)],
+    }
+    assert best_baseline(config, runs) == "sequential_rules"
+
+
+def test_paired_p_value_equals_the_statistic_by_hand() -> None:
+    rng = np.random.default_rng(0)
+    theirs = rng.random(50)
+    ours = theirs + rng.normal(0.1, 0.3, 50)
+    difference = ours - theirs
+    statistic = difference.mean() / (difference.std(ddof=1) / np.sqrt(50))
+    simulated = np.abs(rng.standard_t(49, 400_000)) > abs(statistic)
+    assert paired_p_value(ours, theirs) == pytest.approx(simulated.mean(), abs=0.003)
+    assert paired_p_value(ours, ours) == 1.0
+
+
+def test_a_model_restricted_to_a_data_set_that_is_not_there_is_an_error(tmp_path: Path) -> None:
+    file = tmp_path / "bench.yaml"
+    file.write_text("datasets: {a: {path: log.csv}}\nmodels: {m: {datasets: [b]}}\n")
+    with pytest.raises(ConfigError, match=r"models.m.datasets names b, which datasets does not"):
+        load_bench_config(file)
+    file.write_text("datasets: {a: {path: log.csv}, b: {path: log.csv}}\nmodels: {m: {datasets: [b]}, n: {}}\n")
+    loaded = load_bench_config(file)
+    assert list(loaded.models_for("a")) == ["n"] and list(loaded.models_for("b")) == ["m", "n"]

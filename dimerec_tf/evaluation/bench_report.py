@@ -1,0 +1,141 @@
+"""The outcome of a benchmark as rows for programs and as a Markdown page for people."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import stats
+
+from dimerec_tf.evaluation.bench_config import BenchConfig
+from dimerec_tf.evaluation.bench_runs import Runs, data_hash
+from dimerec_tf.evaluation.benchmark import FLOORS
+from dimerec_tf.metrics.ranking import Ranks
+
+Row = dict[str, Any]
+CHOSEN_BY = "NDCG@10"
+
+
+def report_rows(config: BenchConfig, results: dict[str, Runs], command: str) -> list[Row]:
+    """One row for each data set and model: mean and standard deviation over seeds, accuracy in percent.
+
+    `p_value` is that of a paired t-test over users' NDCG@10, averaged over seeds, between a DimeRec and the model of
+    another kind that is best on validation.
+    """
+    rows = []
+    for dataset, runs in results.items():
+        best = best_baseline(config, runs)
+        sha256 = data_hash(config.datasets[dataset])
+        for name, of_model in runs.items():
+            is_ours = name not in FLOORS and config.models[name].model.kind == "dimerec"
+            rows.append(
+                {
+                    "dataset": dataset,
+                    "model": name,
+                    "preset": name,
+                    "protocol": config.datasets[dataset].split.kind,
+                    "seen": "filtered" if config.evaluation.filter_seen else "unfiltered",
+                    "seeds": list(config.seeds) if name not in FLOORS else [],
+                    "metrics": _spreads([run.metrics for run in of_model], 100),
+                    "validation": _spreads([run.validation for run in of_model], 100),
+                    "lists": _spreads([run.lists for run in of_model], 1),
+                    "p_value": paired_p_value(_gains(of_model), _gains(runs[best])) if is_ours else None,
+                    "best_baseline": best,
+                    "train_seconds": float(np.mean([run.train_seconds for run in of_model])),
+                    "parameters": of_model[0].parameters,
+                    "config_hash": _config_hash(config, dataset, name),
+                    "data_sha256": sha256,
+                    "command": command,
+                }
+            )
+    return rows
+
+
+def best_baseline(config: BenchConfig, runs: Runs) -> str:
+    """The floor or baseline with the best mean NDCG@10 on validation."""
+    others = [name for name in runs if name in FLOORS or config.models[name].model.kind != "dimerec"]
+    return max(others, key=lambda name: np.mean([run.validation[CHOSEN_BY] for run in runs[name]]))
+
+
+def paired_p_value(ours: NDArray[np.float64], theirs: NDArray[np.float64]) -> float:
+    """Two-sided paired t-test over users; 1 where the two never differ."""
+    if np.array_equal(ours, theirs):
+        return 1.0
+    return float(stats.ttest_rel(ours, theirs).pvalue)
+
+
+def markdown_page(rows: list[Row]) -> str:
+    """A section for each data set: where it comes from, test, validation and lists."""
+    lines = [
+        "# Accuracy",
+        "",
+        f"Written by `{rows[0]['command']}`; not edited by hand. Full catalogue, in %, mean ± standard deviation over "
+        "seeds; what was chosen was chosen on the validation split. p: paired t-test over users' NDCG@10 against the "
+        "best baseline.",
+    ]
+    for dataset in dict.fromkeys(row["dataset"] for row in rows):
+        lines += _section([row for row in rows if row["dataset"] == dataset])
+    return "\n".join(lines) + "\n"
+
+
+def _section(rows: list[Row]) -> list[str]:
+    first = rows[0]
+    seeds = max(len(row["seeds"]) for row in rows)
+    return [
+        "",
+        f"## {first['dataset']}",
+        "",
+        f"{first['protocol'].replace('_', '-').capitalize()}, seen items {first['seen']}, {seeds} seeds, data SHA-256 "
+        f"`{first['data_sha256'][:12]}`, best baseline {first['best_baseline']}.",
+        "",
+        "Test:",
+        "",
+        *_table(rows, "metrics", with_facts=True),
+        "",
+        "Validation:",
+        "",
+        *_table(rows, "validation"),
+        "",
+        "Lists (test): share of the catalogue covered, self-information in bits, popularity against an average item's:",
+        "",
+        *_table(rows, "lists"),
+    ]
+
+
+def _table(rows: list[Row], part: str, with_facts: bool = False) -> list[str]:
+    names = list(rows[0][part])
+    facts = ["p", "training s", "parameters", "configuration"] if with_facts else []
+    lines = ["| " + " | ".join(["model", *names, *facts]) + " |", "|---" * (1 + len(names) + len(facts)) + "|"]
+    for row in rows:
+        cells = [row["model"], *(_cell(row[part][name], len(row["seeds"])) for name in names)]
+        if with_facts:
+            p_value = "" if row["p_value"] is None else f"{row['p_value']:.2g}"
+            cells += [p_value, f"{row['train_seconds']:.0f}", f"{row['parameters']:,}", f"`{row['config_hash']}`"]
+        lines.append("| " + " | ".join(cells) + " |")
+    return lines
+
+
+def _cell(spread: dict[str, float], seeds: int) -> str:
+    return f"{spread['mean']:.2f}" + (f" ± {spread['sd']:.2f}" if seeds > 1 else "")
+
+
+def _config_hash(config: BenchConfig, dataset: str, name: str) -> str:
+    """Of the settings alone: where the log lies on this machine does not count."""
+    if name in FLOORS:
+        return ""
+    settings = config.run_config(dataset, config.models[name])
+    return settings.model_copy(update={"data": settings.data.model_copy(update={"path": ""})}).fingerprint()
+
+
+def _gains(runs: list[Any]) -> Ranks:
+    """Each user's NDCG@10, averaged over seeds."""
+    per_seed = [np.where(run.ranks <= 10, 1 / np.log2(1 + run.ranks), 0.0) for run in runs]
+    return np.mean(per_seed, axis=0)
+
+
+def _spreads(runs: list[dict[str, float]], scale: float) -> dict[str, dict[str, float]]:
+    return {name: _spread(scale * np.asarray([run[name] for run in runs])) for name in runs[0]}
+
+
+def _spread(values: NDArray[np.float64]) -> dict[str, float]:
+    deviation = float(np.std(values, ddof=1)) if len(values) > 1 else 0.0
+    return {"mean": round(float(values.mean()), 3), "sd": round(deviation, 3)}
