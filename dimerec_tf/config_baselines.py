@@ -2,78 +2,137 @@
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from dimerec_tf.config_base import PositiveInt
-from dimerec_tf.config_model import DiffusionConfig, NegativesConfig, SequenceModelConfig, Weight
+from dimerec_tf.config_model import DiffusionConfig, Dropout, NegativesConfig, SequenceModelConfig, Weight
 
-Temperature = Annotated[float, Field(gt=0)]
+Schedule = Literal["scaled_linear", "truncated_linear", "cosine", "sqrt", "exponential"]
 
 
-class GRU4RecConfig(SequenceModelConfig):
-    """GRU4Rec (arXiv 1511.06939) with a sampled softmax."""
+class SoftmaxModelConfig(SequenceModelConfig):
+    """Models that learn by a sampled softmax; inner products are divided by `temperature`."""
 
-    kind: Literal["gru4rec"]
-    layers: PositiveInt = 1
-    temperature: Temperature = 1.0
+    temperature: Annotated[float, Field(gt=0)] = 1.0
     negatives: NegativesConfig = NegativesConfig()
 
 
-class SASRecConfig(SequenceModelConfig):
-    """SASRec (arXiv 1808.09781): its own loss, one negative for each target, or a sampled softmax."""
+class TransformerModelConfig(SequenceModelConfig):
+    """Models with a Transformer."""
+
+    blocks: PositiveInt
+    heads: PositiveInt
+
+    @model_validator(mode="after")
+    def _heads_divide(self) -> "TransformerModelConfig":
+        if self.dim % self.heads:
+            raise ValueError(f"dim must be a multiple of heads, got {self.dim} and {self.heads}")
+        return self
+
+
+class GaussianDiffusionConfig(DiffusionConfig):
+    """Diffusion off the sphere. What belongs to the walk on the sphere has one value."""
+
+    forward: Literal["matched"] = "matched"
+    noised: Literal["target"] = "target"
+    samples: Literal[1] = 1
+
+
+class GRU4RecConfig(SoftmaxModelConfig):
+    """GRU4Rec (arXiv 1511.06939) with a sampled softmax; `hidden` is the width of each of the recurrent `layers`."""
+
+    kind: Literal["gru4rec"]
+    hidden: PositiveInt = 100
+    layers: PositiveInt = 1
+
+
+class SASRecConfig(TransformerModelConfig, SoftmaxModelConfig):
+    """SASRec (arXiv 1808.09781).
+
+    `loss` is its authors', `binary` (one negative for each target, to which `negatives` does not apply), or a sampled
+    `softmax`.
+    """
 
     kind: Literal["sasrec"]
+    dropout: Dropout = 0.2
     blocks: PositiveInt = 2
     heads: PositiveInt = 1
     loss: Literal["binary", "softmax"] = "softmax"
-    temperature: Temperature = 1.0
-    negatives: NegativesConfig = NegativesConfig()
 
 
-class ComiRecConfig(SequenceModelConfig):
+class ComiRecConfig(SoftmaxModelConfig):
     """ComiRec-SA and ComiRec-DR (arXiv 2005.09347): several interests, hard routing, a sampled softmax."""
 
     kind: Literal["comirec"]
     extractor: Literal["self_attentive", "dynamic_routing"] = "self_attentive"
     num_interests: PositiveInt = 4
-    temperature: Temperature = 1.0
-    negatives: NegativesConfig = NegativesConfig()
 
 
-class MINDConfig(SequenceModelConfig):
-    """MIND (arXiv 1904.08030): dynamic routing with a shared map, label-aware attention of the given power."""
+class MINDConfig(SoftmaxModelConfig):
+    """MIND (arXiv 1904.08030): dynamic routing with a shared map; label-aware attention is sharper with `power`."""
 
     kind: Literal["mind"]
     num_interests: PositiveInt = 4
     power: Annotated[float, Field(gt=0)] = 2.0
-    temperature: Temperature = 1.0
-    negatives: NegativesConfig = NegativesConfig()
 
 
 class MultVAEConfig(SequenceModelConfig):
-    """Mult-VAE (arXiv 1802.05814): a variational autoencoder of the bag of items; `kl_weight` is beta."""
+    """Mult-VAE (arXiv 1802.05814): a variational autoencoder of the bag of items.
+
+    `dim` is the width of the latent vector and `hidden` that of the two layers around it. The KL divergence gains its
+    weight `kl_weight` (the paper's beta) linearly over the first `anneal_steps` training steps. `max_history` cuts the
+    training windows, and each is a bag of its own; the bag of a query is the whole history.
+    """
 
     kind: Literal["mult_vae"]
+    dim: PositiveInt = 200
+    max_history: PositiveInt = 1000
+    dropout: Dropout = 0.5
     hidden: PositiveInt = 600
     kl_weight: Weight = 0.2
+    anneal_steps: PositiveInt = 200_000
 
 
-class DreamRecConfig(SequenceModelConfig):
-    """DreamRec (arXiv 2310.20453): Gaussian diffusion of the next item, guided without a classifier."""
+class DreamRecDiffusionConfig(GaussianDiffusionConfig):
+    """DreamRec's walk."""
+
+    num_steps: PositiveInt = 200
+    schedule: Schedule = "exponential"
+
+
+class DreamRecConfig(TransformerModelConfig):
+    """DreamRec (arXiv 2310.20453): Gaussian diffusion of the next item, guided without a classifier.
+
+    In training the guidance is left out with the probability `unconditional`; `guidance_weight` is the paper's w.
+    """
 
     kind: Literal["dreamrec"]
+    dropout: Dropout = 0.1
     blocks: PositiveInt = 1
     heads: PositiveInt = 1
     unconditional: Annotated[float, Field(ge=0, lt=1)] = 0.1
     guidance_weight: Weight = 2.0
-    diffusion: DiffusionConfig = DiffusionConfig(num_steps=200, schedule="exponential")
+    diffusion: DreamRecDiffusionConfig = DreamRecDiffusionConfig()
 
 
-class DiffuRecConfig(SequenceModelConfig):
-    """DiffuRec (arXiv 2304.00686): the noised target is added to every event of a Transformer; full softmax."""
+class DiffuRecDiffusionConfig(GaussianDiffusionConfig):
+    """DiffuRec's walk."""
+
+    num_steps: PositiveInt = 32
+    schedule: Schedule = "truncated_linear"
+
+
+class DiffuRecConfig(TransformerModelConfig):
+    """DiffuRec (arXiv 2304.00686): the noised target is added to every event of a Transformer; full softmax.
+
+    `noise_weight` is the mean and the deviation of the paper's lambda.
+    """
 
     kind: Literal["diffurec"]
+    dim: PositiveInt = 128
+    dropout: Dropout = 0.1
+    embedding_dropout: Dropout = 0.3
     blocks: PositiveInt = 4
     heads: PositiveInt = 4
     noise_weight: Weight = 0.001
-    diffusion: DiffusionConfig = DiffusionConfig(num_steps=32, schedule="truncated_linear")
+    diffusion: DiffuRecDiffusionConfig = DiffuRecDiffusionConfig()
