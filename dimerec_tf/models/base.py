@@ -18,6 +18,10 @@ class SequenceModel(tfrs.Model):
         num_items: catalogue size without padding.
         loss_weights: each loss's name and its weight in the total.
         seed: of everything random; training step n draws from (seed, n), so a resumed run repeats itself.
+
+    Attributes:
+        targets_per_step: the mean number of targets in a training batch. Once set, a batch counts as much as it has
+            targets: batches of short histories then weigh no more than their share.
     """
 
     def __init__(self, num_items: int, loss_weights: Mapping[str, float], seed: int) -> None:
@@ -25,6 +29,7 @@ class SequenceModel(tfrs.Model):
         self.num_items = num_items
         self.seed = seed
         self.loss_weights = dict(loss_weights)
+        self.targets_per_step: float | None = None
         self.steps_trained = tf.Variable(0, dtype=tf.int32, trainable=False, name="steps_trained")
         self.loss_means = {name: tf.keras.metrics.Mean(name=name) for name in loss_weights}
 
@@ -51,13 +56,17 @@ class SequenceModel(tfrs.Model):
         return self.query(history)
 
     def compute_loss(self, inputs: tf.Tensor, training: bool = False) -> tf.Tensor:
-        """The weighted sum of the losses; see `losses_of`."""
+        """The weighted sum of the losses; see `losses_of` and `targets_per_step`."""
         if training:
             self.steps_trained.assign_add(1)
         losses = self.losses_of(inputs, training)
         for name, value in losses.items():
             self.loss_means[name].update_state(value)
-        return tf.add_n([self.loss_weights[name] * value for name, value in losses.items()])
+        total = tf.add_n([self.loss_weights[name] * value for name, value in losses.items()])
+        if not training or self.targets_per_step is None:
+            return total
+        targets = tf.math.count_nonzero(inputs[:, 1:], dtype=total.dtype)
+        return total * targets / self.targets_per_step
 
     def draw_seed(self, purpose: int) -> tf.Tensor:
         """A stateless seed `[2]` of its own for each purpose and training step."""

@@ -13,7 +13,7 @@ from dimerec_tf.config import Config
 from dimerec_tf.models.base import SequenceModel
 from dimerec_tf.models.registry import build_model
 from dimerec_tf.training.progress import TrainingProgress
-from dimerec_tf.training.sequences import Sequences, training_batches
+from dimerec_tf.training.sequences import Sequences, num_targets, training_batches
 
 
 def fit(
@@ -69,6 +69,7 @@ def _fit(
     model = build_model(config.model, counts, config.seed)
     checkpoint = _EpochCheckpoint(model, checkpoint_dir) if checkpoint_dir else None
     dataset, steps = training_batches(sequences, config.model.max_history, training.batch_size, config.seed)
+    model.targets_per_step = num_targets(sequences) / steps
     decay = tf.keras.optimizers.schedules.CosineDecay(training.learning_rate, steps * training.epochs)
     model.compile(tf.keras.optimizers.Adam(decay))
     model.optimizer.build(model.trainable_variables)

@@ -32,6 +32,11 @@ class Sequences:
         return self.rows[self.splits[index] : self.splits[index + 1]]
 
 
+def num_targets(sequences: Sequences) -> int:
+    """Every event but a sequence's first."""
+    return int(np.maximum(np.diff(sequences.splits) - 1, 0).sum())
+
+
 def window_bounds(sequences: Sequences, max_history: int) -> NDArray[np.int64]:
     """Cuts sequences into windows of at most `max_history + 1` events, so that each event but a sequence's first is
     the target of exactly one window.

@@ -95,6 +95,22 @@ def test_total_loss_is_the_weighted_sum_and_padding_does_not_change_it() -> None
     assert model.compute_loss(wider).numpy() == pytest.approx(loss.numpy(), rel=1e-5)
 
 
+def test_a_batch_counts_as_much_as_it_has_targets() -> None:
+    """A mean over batches of like length equals the mean over all targets."""
+    model = DimeRec(_config(dropout=0.0).model, COUNTS, seed=4)
+    windows = tf.constant([[1, 2, 3, 4, 5, 6], [9, 8, 0, 0, 0, 0]], tf.int64)
+    plain = []
+    for window in (windows[:1], windows[1:, :2]):
+        model.steps_trained.assign(0)
+        plain.append(model.compute_loss(window, training=True).numpy())
+    model.targets_per_step = (5 + 1) / 2
+    weighted = []
+    for window in (windows[:1], windows[1:, :2]):
+        model.steps_trained.assign(0)
+        weighted.append(model.compute_loss(window, training=True).numpy())
+    assert np.mean(weighted) == pytest.approx((5 * plain[0] + 1 * plain[1]) / 6, rel=1e-5)
+
+
 def test_every_weight_learns_from_the_total_loss() -> None:
     model = DimeRec(_config().model, COUNTS, seed=4)
     with tf.GradientTape() as tape:
