@@ -1,19 +1,76 @@
-"""A causal Transformer encoder: SASRec's blocks with the normalisation in front."""
+"""Transformer encoders: SASRec's blocks with the normalisation in front."""
 
 from typing import Any
 
 import tensorflow as tf
 
 
-class CausalTransformer(tf.keras.layers.Layer):
-    """States in which every event knows of the events before it (SASRec, arXiv 1808.09781).
-
-    x = E sqrt(dim) + P; for each block: x += attention(norm(x)); x += Dense_d(GELU(Dense_4d(norm(x)))); a last norm.
+class TransformerBlocks(tf.keras.layers.Layer):
+    """For each block: x += attention(norm(x)); x += Dense_d(GELU(Dense_4d(norm(x)))).
 
     Args:
         num_blocks: how many.
         num_heads: of the attention; divides the dimension.
-        max_history: the longest history, for the learned position table P.
+        causal: whether an event sees only itself and what came before it.
+        dropout: on what each block adds.
+
+    Call arguments:
+        states: `[batch, length, dim]`.
+        rows: int `[batch, length]`, 0 at padding, which no event sees.
+        seed: int `[2]` of the dropout; none without it.
+
+    Returns:
+        `[batch, length, dim]`, not normalised; what stands at padding means nothing.
+    """
+
+    def __init__(self, num_blocks: int, num_heads: int, causal: bool, dropout: float = 0.0, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.num_blocks = num_blocks
+        self.num_heads = num_heads
+        self.causal = causal
+        self.dropout = dropout
+
+    def build(self, input_shape: Any) -> None:
+        dim, policy = input_shape[-1], self.dtype_policy
+        self.attentions, self.hiddens, self.outputs_, self.norms = [], [], [], []
+        for _ in range(self.num_blocks):
+            self.attentions.append(
+                tf.keras.layers.MultiHeadAttention(self.num_heads, dim // self.num_heads, use_bias=False, dtype=policy)
+            )
+            self.hiddens.append(tf.keras.layers.Dense(4 * dim, activation="gelu", dtype=policy))
+            self.outputs_.append(tf.keras.layers.Dense(dim, dtype=policy))
+            self.norms += [tf.keras.layers.LayerNormalization(dtype=policy) for _ in range(2)]
+        super().build(input_shape)
+
+    def call(self, states: tf.Tensor, rows: tf.Tensor, seed: tf.Tensor | None = None) -> tf.Tensor:
+        present = (rows > 0)[:, tf.newaxis, :]
+        for block in range(self.num_blocks):
+            normed = self.norms[2 * block](states)
+            attended = self.attentions[block](normed, normed, attention_mask=present, use_causal_mask=self.causal)
+            states += drop(attended, self.dropout, seed, 2 * block)
+            normed = self.norms[2 * block + 1](states)
+            states += drop(self.outputs_[block](self.hiddens[block](normed)), self.dropout, seed, 2 * block + 1)
+        return states
+
+    def get_config(self) -> dict[str, Any]:
+        return {
+            **super().get_config(),
+            "num_blocks": self.num_blocks,
+            "num_heads": self.num_heads,
+            "causal": self.causal,
+            "dropout": self.dropout,
+        }
+
+
+class CausalTransformer(tf.keras.layers.Layer):
+    """States in which every event knows of the events before it (SASRec, arXiv 1808.09781).
+
+    norm(blocks(E sqrt(dim) + P)), P a learned position table.
+
+    Args:
+        num_blocks: how many.
+        num_heads: of the attention; divides the dimension.
+        max_history: the longest history.
         dropout: on the embedding and on what each block adds.
 
     Call arguments:
@@ -31,43 +88,19 @@ class CausalTransformer(tf.keras.layers.Layer):
         self.num_heads = num_heads
         self.max_history = max_history
         self.dropout = dropout
+        self.blocks = TransformerBlocks(num_blocks, num_heads, causal=True, dropout=dropout, dtype=self.dtype_policy)
+        self.norm = tf.keras.layers.LayerNormalization(dtype=self.dtype_policy)
 
     def build(self, input_shape: Any) -> None:
-        dim = input_shape[-1]
-        policy = self.dtype_policy
-        self.positions = self.add_weight(
-            "positions", [self.max_history, dim], initializer=tf.keras.initializers.RandomNormal(stddev=0.02)
-        )
-        self.attentions, self.hiddens, self.outputs_, self.norms = [], [], [], []
-        for _ in range(self.num_blocks):
-            self.attentions.append(
-                tf.keras.layers.MultiHeadAttention(self.num_heads, dim // self.num_heads, use_bias=False, dtype=policy)
-            )
-            self.hiddens.append(tf.keras.layers.Dense(4 * dim, activation="gelu", dtype=policy))
-            self.outputs_.append(tf.keras.layers.Dense(dim, dtype=policy))
-            self.norms += [tf.keras.layers.LayerNormalization(dtype=policy) for _ in range(2)]
-        self.norms.append(tf.keras.layers.LayerNormalization(dtype=policy))
+        near_zero = tf.keras.initializers.RandomNormal(stddev=0.02)
+        self.positions = self.add_weight("positions", [self.max_history, input_shape[-1]], initializer=near_zero)
         super().build(input_shape)
 
     def call(self, vectors: tf.Tensor, rows: tf.Tensor, seed: tf.Tensor | None = None) -> tf.Tensor:
-        length, dim = tf.shape(vectors)[1], vectors.shape[-1]
-        positions = tf.cast(self.positions, vectors.dtype)[:length]
-        states = self._drop(vectors * tf.cast(dim, vectors.dtype) ** 0.5 + positions, seed, 0)
-        present = (rows > 0)[:, tf.newaxis, :]
-        for block in range(self.num_blocks):
-            normed = self.norms[2 * block](states)
-            attended = self.attentions[block](normed, normed, attention_mask=present, use_causal_mask=True)
-            states += self._drop(attended, seed, 2 * block + 1)
-            normed = self.norms[2 * block + 1](states)
-            states += self._drop(self.outputs_[block](self.hiddens[block](normed)), seed, 2 * block + 2)
-        return self.norms[-1](states)
-
-    def _drop(self, states: tf.Tensor, seed: tf.Tensor | None, place: int) -> tf.Tensor:
-        if seed is None or not self.dropout:
-            return states
-        return tf.nn.experimental.stateless_dropout(
-            states, self.dropout, tf.random.experimental.stateless_fold_in(seed, place)
-        )
+        positions = tf.cast(self.positions, vectors.dtype)[: tf.shape(vectors)[1]]
+        embedded = vectors * tf.cast(vectors.shape[-1], vectors.dtype) ** 0.5 + positions
+        embedded = drop(embedded, self.dropout, seed, 2 * self.num_blocks)
+        return self.norm(self.blocks(embedded, rows, seed))
 
     def get_config(self) -> dict[str, Any]:
         return {
@@ -77,3 +110,10 @@ class CausalTransformer(tf.keras.layers.Layer):
             "max_history": self.max_history,
             "dropout": self.dropout,
         }
+
+
+def drop(values: tf.Tensor, rate: float, seed: tf.Tensor | None, place: int = 0) -> tf.Tensor:
+    """Dropout that repeats itself with the `[2]` seed and the place; none without a seed."""
+    if seed is None or not rate:
+        return values
+    return tf.nn.experimental.stateless_dropout(values, rate, tf.random.experimental.stateless_fold_in(seed, place))
