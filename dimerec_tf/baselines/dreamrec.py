@@ -1,0 +1,91 @@
+"""DreamRec: Gaussian diffusion of the next item's vector, guided by the history."""
+
+import numpy as np
+import tensorflow as tf
+from numpy.typing import NDArray
+
+from dimerec_tf.baselines.softmax_model import recent_events
+from dimerec_tf.config_baselines import DreamRecConfig
+from dimerec_tf.diffusion.schedule import build_schedule
+from dimerec_tf.diffusion.walk import walk_forward, walk_reverse
+from dimerec_tf.layers.denoiser import Denoiser
+from dimerec_tf.layers.guidance.prefixes import whole_history
+from dimerec_tf.layers.item_table import ItemTable
+from dimerec_tf.layers.transformer import CausalTransformer
+from dimerec_tf.losses import reconstruction
+from dimerec_tf.models.base import Losses, SequenceModel
+
+
+class DreamRec(SequenceModel):
+    """Generates the vector of the next item from noise (arXiv 2310.20453).
+
+    The only loss is |x0 - x0_hat|^2. Item vectors start with unit variance, like the noise.
+
+    Args:
+        config: sizes, guidance and diffusion.
+        counts: `[num_items + 1]`; its length says how many items there are.
+        seed: of item vectors, dropout, steps, noise and of where the guidance is left out.
+    """
+
+    def __init__(self, config: DreamRecConfig, counts: NDArray[np.int64], seed: int = 0) -> None:
+        super().__init__(len(counts) - 1, {"recon": 1.0}, seed)
+        self.config = config
+        self.schedule = build_schedule(config.diffusion)
+        self.items = ItemTable(self.num_items, config.dim)
+        self.encoder = CausalTransformer(config.blocks, config.heads, config.max_history, config.dropout)
+        self.denoiser = Denoiser(config.diffusion.num_steps, step_embedding="sinusoidal")
+        unit_normal = tf.random.stateless_normal([self.num_items + 2, config.dim], [seed, 0])
+        self.no_guidance = tf.Variable(unit_normal[0], name="no_guidance")
+        self.query(tf.zeros([1, 1], tf.int64))
+        self.items.table.assign(unit_normal[1:])
+
+    def query(self, history: tf.Tensor) -> tf.Tensor:
+        """The end of the reverse walk: `[batch, length]` rows to `[batch, 1, dim]`."""
+        diffusion = self.config.diffusion
+        rows = recent_events(history, self.config.max_history)
+        guidance = whole_history(self._states(rows), rows > 0)
+        start = tf.random.stateless_normal([1, self.config.dim], [self.seed, 0])
+        trajectory = walk_reverse(
+            lambda noised, step: self._guided_estimate(noised, step, guidance),
+            tf.repeat(start, tf.shape(rows)[0], axis=0),
+            self.schedule.reverse_steps(diffusion.reverse_steps),
+            diffusion.reverse_noise,
+            self.seed,
+            on_sphere=False,
+        )
+        return trajectory[-1][:, tf.newaxis]
+
+    def item_vectors(self) -> tf.Tensor:
+        """See `SequenceModel`."""
+        return self.items.catalogue()
+
+    def losses_of(self, windows: tf.Tensor, training: bool) -> Losses:
+        """See `SequenceModel`."""
+        history, targets = windows[:, :-1], windows[:, 1:]
+        is_target = targets > 0
+        guidance = tf.boolean_mask(self._states(history, self.draw_seed(0) if training else None), is_target)
+        clean = self.items(tf.boolean_mask(targets, is_target))
+        samples = tf.shape(clean)[0]
+        step = tf.random.stateless_uniform([samples], self.draw_seed(1), 1, self.schedule.num_steps + 1, tf.int32)
+        noise = tf.random.stateless_normal(tf.shape(clean), self.draw_seed(2))
+        left_out = tf.random.stateless_uniform([samples, 1], self.draw_seed(3)) < self.config.unconditional
+        signal = tf.gather(tf.constant(self.schedule.signal, tf.float32), step)
+        estimate = self._estimate(
+            walk_forward(clean, signal, noise, "gaussian"), step, tf.where(left_out, self.no_guidance, guidance)
+        )
+        return {"recon": tf.reduce_mean(reconstruction(clean, estimate))}
+
+    def _states(self, rows: tf.Tensor, dropout_seed: tf.Tensor | None = None) -> tf.Tensor:
+        """The guidance after every event, `[batch, length, dim]`."""
+        # The encoder multiplies by sqrt(dim): meant for vectors of unit length, which these are not.
+        return self.encoder(self.items(rows) / self.config.dim**0.5, rows, dropout_seed)
+
+    def _guided_estimate(self, noised: tf.Tensor, step: tf.Tensor, guidance: tf.Tensor) -> tf.Tensor:
+        """(1 + w) x0_hat with guidance - w x0_hat without it, `[batch, dim]`."""
+        weight = self.config.guidance_weight
+        without = tf.broadcast_to(self.no_guidance, tf.shape(guidance))
+        return (1 + weight) * self._estimate(noised, step, guidance) - weight * self._estimate(noised, step, without)
+
+    def _estimate(self, noised: tf.Tensor, step: tf.Tensor, guidance: tf.Tensor) -> tf.Tensor:
+        """x0_hat, `[samples, dim]`."""
+        return self.denoiser(noised, step, guidance[:, tf.newaxis])

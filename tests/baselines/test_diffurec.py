@@ -1,0 +1,72 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from dimerec_tf.baselines.approximator import Approximator
+from dimerec_tf.baselines.diffurec import split_at_random
+from tests.baselines.checks import WINDOWS, build, check_model, cross_entropy, cut_to_last, ring_hits
+from tests.layer_checks import check_layer
+
+RNG = np.random.default_rng(3)
+EVENTS = RNG.normal(size=(3, 5, 8)).astype(np.float32)
+NOISED = RNG.normal(size=(3, 8)).astype(np.float32)
+ROWS = np.where(np.arange(5) < np.array([[5], [3], [1]]), 1, 0)
+STEP = np.array([1, 4, 6])
+WEIGHTS = np.full((3, 5), 0.5, np.float32)
+
+
+def test_approximator_layer_checks(tmp_path: Path) -> None:
+    def call(layer: Approximator) -> tf.Tensor:
+        return layer(tf.cast(EVENTS, layer.compute_dtype), ROWS, NOISED, STEP, WEIGHTS)
+
+    check_layer(Approximator(num_steps=6, num_blocks=2, num_heads=2), call, tmp_path, (3, 8))
+
+
+def test_noise_enters_the_approximator_by_its_weight() -> None:
+    layer = Approximator(num_steps=6, num_blocks=1, num_heads=2)
+    given = layer(EVENTS, ROWS, NOISED, STEP, WEIGHTS).numpy()
+    assert not np.allclose(layer(EVENTS, ROWS, 2 * NOISED, STEP, WEIGHTS), given)
+    assert not np.allclose(layer(EVENTS, ROWS, NOISED, STEP[::-1].copy(), WEIGHTS), given)
+    unweighted = layer(EVENTS, ROWS, NOISED, STEP, 0 * WEIGHTS).numpy()
+    np.testing.assert_array_equal(layer(EVENTS, ROWS, 2 * NOISED, STEP[::-1].copy(), 0 * WEIGHTS), unweighted)
+
+
+def test_every_target_of_a_window_is_drawn_alike_with_what_came_before_it() -> None:
+    windows = tf.constant([[1, 2, 3, 4]] * 3000 + [[7, 8, 0, 0]] * 10 + [[9, 0, 0, 0], [0, 0, 0, 0]], tf.int64)
+    histories, targets = (x.numpy() for x in split_at_random(windows, tf.constant([1, 2])))
+    assert targets.shape == (3010,)
+    expected = {2: [1, 0, 0], 3: [1, 2, 0], 4: [1, 2, 3], 8: [7, 0, 0]}
+    for target, history in expected.items():
+        assert (histories[targets == target] == history).all()
+    shares = np.bincount(targets, minlength=10)
+    assert shares[8] == 10 and (abs(shares[2:5] - 1000) < 100).all()
+
+
+def test_the_loss_equals_numpy_on_the_drawn_prefixes() -> None:
+    model = build("diffurec", diffusion={"num_steps": 10}, blocks=1, heads=2)
+    rows, targets = split_at_random(WINDOWS, model.draw_seed(0))
+    step = tf.random.stateless_uniform([2], model.draw_seed(1), 1, 11, tf.int32)
+    noise = tf.random.stateless_normal([2, 8], model.draw_seed(2)).numpy()
+    weights = tf.random.stateless_normal([2, 6], model.draw_seed(4), mean=0.001, stddev=0.001)[:, :4]
+    items = model.item_vectors().numpy()
+    signal = model.schedule.signal[step.numpy()][:, np.newaxis]
+    noised = signal**0.5 * items[targets.numpy() - 1] * 8**0.5 + (1 - signal) ** 0.5 * noise
+    events = model.events_norm(model.items(rows))
+    estimates = model.approximator(events, rows, tf.cast(noised, tf.float32), step, weights).numpy()
+    expected = np.mean([cross_entropy(x, items, int(t)) for x, t in zip(estimates, targets, strict=True)])
+    assert model.compute_loss(WINDOWS).numpy() == pytest.approx(expected, rel=1e-5)
+
+
+def test_checks() -> None:
+    check_model("diffurec", diffusion={"num_steps": 5}, blocks=2, heads=2, noise_weight=0.5)
+
+
+def test_only_the_last_events_count() -> None:
+    model = build("diffurec", blocks=1, heads=2)
+    assert cut_to_last(model, 6) and not cut_to_last(model, 5)
+
+
+def test_it_learns_a_simple_order() -> None:
+    assert ring_hits("diffurec", epochs=60, blocks=1, heads=2, dropout=0.0, embedding_dropout=0.0) > 0.8

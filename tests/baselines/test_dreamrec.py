@@ -1,0 +1,61 @@
+from typing import Any
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from tests.baselines.checks import WINDOWS, build, check_model, cut_to_last, ring_hits
+
+DIFFUSION = {"num_steps": 10}
+
+
+def _small(**options: Any) -> tf.keras.Model:
+    return build("dreamrec", diffusion=DIFFUSION, **options)
+
+
+def test_the_loss_equals_a_loop_over_the_targets_of_all_prefixes() -> None:
+    model = _small(unconditional=0.4)
+    samples = 6
+    step = tf.random.stateless_uniform([samples], model.draw_seed(1), 1, 11, tf.int32).numpy()
+    noise = tf.random.stateless_normal([samples, 8], model.draw_seed(2)).numpy()
+    left_out = tf.random.stateless_uniform([samples, 1], model.draw_seed(3)).numpy()[:, 0] < 0.4
+    assert left_out.any() and not left_out.all()
+    losses = []
+    for window in WINDOWS:
+        for place in range(1, np.count_nonzero(window)):
+            sample = len(losses)
+            clean = model.item_vectors()[int(window[place]) - 1]
+            noised = model.schedule.signal[step[sample]] ** 0.5 * clean.numpy()
+            noised = noised + (1 - model.schedule.signal[step[sample]]) ** 0.5 * noise[sample]
+            states = model._states(window[tf.newaxis, :place])[0, -1]
+            guidance = model.no_guidance if left_out[sample] else states
+            estimate = model.denoiser(
+                tf.cast(noised, tf.float32)[tf.newaxis], step[sample : sample + 1], guidance[tf.newaxis, tf.newaxis]
+            )[0]
+            losses.append(float(tf.reduce_sum((clean - estimate) ** 2)))
+    assert model.compute_loss(WINDOWS).numpy() == pytest.approx(np.mean(losses), rel=1e-5)
+
+
+def test_guidance_is_extrapolated_from_none() -> None:
+    model = _small(guidance_weight=3.0)
+    noised, guidance = tf.random.stateless_normal([2, 4, 8], [1, 2])
+    step = tf.constant([1, 4, 9, 10])
+    without = model._estimate(noised, step, tf.repeat(model.no_guidance[tf.newaxis], 4, axis=0))
+    expected = 4 * model._estimate(noised, step, guidance) - 3 * without
+    np.testing.assert_allclose(model._guided_estimate(noised, step, guidance), expected, rtol=1e-5)
+
+
+def test_item_vectors_start_with_the_variance_of_the_noise() -> None:
+    assert np.std(build("dreamrec", dim=64).item_vectors()) == pytest.approx(1, abs=0.1)
+
+
+def test_checks() -> None:
+    check_model("dreamrec", diffusion=DIFFUSION, unconditional=0.4)
+
+
+def test_only_the_last_events_count() -> None:
+    assert cut_to_last(_small(), 6) and not cut_to_last(_small(), 5)
+
+
+def test_it_learns_a_simple_order() -> None:
+    assert ring_hits("dreamrec", epochs=60, diffusion=DIFFUSION) > 0.8
