@@ -50,10 +50,20 @@ class GuidanceConfig(Section):
 
 
 class DenoiserConfig(Section):
-    """How guidance enters the denoiser, and the step embedding (paper section 3.3)."""
+    """How guidance enters the denoiser, and the step embedding (paper section 3.3).
+
+    With `residual` the denoiser's output is added to the aggregated guidance; not with `concat`, whose a(g) is wider.
+    """
 
     aggregation: Literal["concat", "mean", "attention"] = "concat"
     step_embedding: Literal["learned", "sinusoidal"] = "learned"
+    residual: bool = False
+
+    @model_validator(mode="after")
+    def _one_vector(self) -> "DenoiserConfig":
+        if self.residual and self.aggregation == "concat":
+            raise ValueError("residual needs aggregation mean or attention, got concat")
+        return self
 
 
 class DiffusionConfig(Section):

@@ -28,14 +28,14 @@ def sampled_softmax(
     Returns:
         `[samples]`, one loss each.
     """
-    positive_logit = tf.reduce_sum(query * positive, axis=-1, keepdims=True) / temperature
-    logits = tf.matmul(query, negatives, transpose_b=True) / temperature
+    query /= temperature
+    logits = tf.matmul(query, negatives, transpose_b=True)
     if log_q is not None:
         logits -= tf.cast(log_q, logits.dtype)[tf.newaxis, :]
     accidental = positive_rows[:, tf.newaxis] == negative_rows[tf.newaxis, :]
     logits = tf.where(accidental, tf.constant(logits.dtype.min / 2, logits.dtype), logits)
-    everything = tf.concat([positive_logit, logits], axis=-1)
-    return tf.reduce_logsumexp(everything, axis=-1) - positive_logit[:, 0]
+    positive_logit = tf.reduce_sum(query * positive, axis=-1)
+    return tf.nn.softplus(tf.reduce_logsumexp(logits, axis=-1) - positive_logit)
 
 
 def reconstruction(clean: tf.Tensor, estimate: tf.Tensor) -> tf.Tensor:

@@ -18,6 +18,7 @@ def check_layer(layer: tf.keras.layers.Layer, call: Call, tmp_path: Path, output
         tmp_path: for the checkpoint.
         output_shape: what the call must return.
     """
+    tf.keras.utils.set_random_seed(0)
     output = call(layer)
     assert output.shape == output_shape
     assert output.dtype == tf.float32

@@ -16,6 +16,8 @@ class Denoiser(tf.keras.layers.Layer):
         aggregation: how the guidance enters as a(g): `concat` (all interests side by side), `mean` (of those that are
             not zero) or `attention` (weighed by a query from x_t and s_t).
         step_embedding: `learned`, a table, or `sinusoidal`.
+        residual: whether x0_hat is a(g) plus that output, so that an untrained denoiser passes the guidance on; not
+            with `concat`.
 
     Call arguments:
         noised: `[samples, dim]`, x_t.
@@ -27,12 +29,18 @@ class Denoiser(tf.keras.layers.Layer):
     """
 
     def __init__(
-        self, num_steps: int, aggregation: str = "concat", step_embedding: str = "learned", **kwargs: Any
+        self,
+        num_steps: int,
+        aggregation: str = "concat",
+        step_embedding: str = "learned",
+        residual: bool = False,
+        **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         self.num_steps = num_steps
         self.aggregation = aggregation
         self.step_embedding = step_embedding
+        self.residual = residual
 
     def build(self, input_shape: Any) -> None:
         dim = input_shape[-1]
@@ -50,7 +58,8 @@ class Denoiser(tf.keras.layers.Layer):
     def call(self, noised: tf.Tensor, step: tf.Tensor, guidance: tf.Tensor) -> tf.Tensor:
         embedded = tf.gather(tf.cast(self.steps, noised.dtype), step)
         aggregated = self._aggregate(tf.concat([noised, embedded], axis=-1), guidance)
-        return self.output_layer(self.hidden(tf.concat([noised, embedded, aggregated], axis=-1)))
+        output = self.output_layer(self.hidden(tf.concat([noised, embedded, aggregated], axis=-1)))
+        return aggregated + output if self.residual else output
 
     def _aggregate(self, state: tf.Tensor, guidance: tf.Tensor) -> tf.Tensor:
         if self.aggregation == "concat":
@@ -69,6 +78,7 @@ class Denoiser(tf.keras.layers.Layer):
             "num_steps": self.num_steps,
             "aggregation": self.aggregation,
             "step_embedding": self.step_embedding,
+            "residual": self.residual,
         }
 
 

@@ -43,8 +43,9 @@ class DimeRec(SequenceModel):
             else None
         )
         self.guidance = build_guidance(config)
+        denoiser = config.denoiser
         self.denoiser = Denoiser(
-            config.diffusion.num_steps, config.denoiser.aggregation, config.denoiser.step_embedding
+            config.diffusion.num_steps, denoiser.aggregation, denoiser.step_embedding, denoiser.residual
         )
         self.log_temperature = tf.Variable(
             np.log(config.temperature), dtype=tf.float32, trainable=config.learned_temperature, name="log_temperature"

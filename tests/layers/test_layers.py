@@ -34,12 +34,17 @@ def test_item_table_gradient_stays_sparse() -> None:
     assert gradient.indices.numpy().tolist() == [3, 5]
 
 
-@pytest.mark.parametrize("aggregation", ["concat", "mean", "attention"])
+@pytest.mark.parametrize(
+    ("aggregation", "residual"),
+    [("concat", False), ("mean", False), ("attention", False), ("mean", True), ("attention", True)],
+)
 @pytest.mark.parametrize("step_embedding", ["learned", "sinusoidal"])
-def test_denoiser_passes_the_layer_checks(aggregation: str, step_embedding: str, tmp_path: Path) -> None:
+def test_denoiser_passes_the_layer_checks(
+    aggregation: str, residual: bool, step_embedding: str, tmp_path: Path
+) -> None:
     noised, guidance = HISTORY[:, 0], HISTORY[:, 1:3]
     check_layer(
-        Denoiser(5, aggregation, step_embedding),
+        Denoiser(5, aggregation, step_embedding, residual),
         lambda layer: layer(
             tf.cast(noised, layer.compute_dtype), tf.constant([1, 3, 5]), tf.cast(guidance, layer.compute_dtype)
         ),
@@ -75,6 +80,14 @@ def test_attention_weighs_interests_by_the_state() -> None:
     weights = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
     expected = np.einsum("sk,skd->sd", weights, guidance)
     np.testing.assert_allclose(layer._aggregate(tf.constant(state), tf.constant(guidance)), expected, rtol=1e-4)
+
+
+def test_a_residual_denoiser_starts_from_the_aggregated_guidance() -> None:
+    layer = Denoiser(5, "mean", residual=True)
+    noised, guidance, step = HISTORY[:, 0], HISTORY[:, 1:3], np.array([1, 3, 5])
+    added = layer(noised, step, guidance) - guidance.mean(axis=1)
+    layer.residual = False
+    np.testing.assert_allclose(added, layer(noised, step, guidance), rtol=1e-4, atol=1e-6)
 
 
 def test_denoiser_equals_numpy() -> None:
