@@ -10,7 +10,7 @@ from dimerec_tf.baselines.approximator import Approximator
 from dimerec_tf.baselines.softmax_model import recent_events
 from dimerec_tf.config_baselines import DiffuRecConfig
 from dimerec_tf.diffusion.schedule import build_schedule
-from dimerec_tf.diffusion.walk import walk_forward, walk_reverse
+from dimerec_tf.diffusion.walk import walk_forward, walk_from_noise
 from dimerec_tf.layers.item_table import ItemTable
 from dimerec_tf.layers.transformer import drop
 from dimerec_tf.models.base import Losses, SequenceModel
@@ -48,10 +48,10 @@ class DiffuRec(SequenceModel):
         rows = recent_events(history, self.config.max_history)
         events = self._events(rows)
         weights = self._weights(diffusion.num_steps + 1, tf.shape(rows)[1], [self.seed, 2])
-        start = tf.random.stateless_normal([1, self.config.dim], [self.seed, 0])
-        trajectory = walk_reverse(
+        trajectory = walk_from_noise(
             lambda noised, step: self.approximator(events, rows, noised, step, tf.gather(weights, step)),
-            tf.repeat(start, tf.shape(rows)[0], axis=0),
+            tf.shape(rows)[0],
+            self.config.dim,
             self.schedule.reverse_steps(diffusion.reverse_steps),
             diffusion.reverse_noise,
             self.seed,

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from dimerec_tf.baselines.softmax_model import recent_events
 from dimerec_tf.config_baselines import DreamRecConfig
 from dimerec_tf.diffusion.schedule import build_schedule
-from dimerec_tf.diffusion.walk import walk_forward, walk_reverse
+from dimerec_tf.diffusion.walk import walk_forward, walk_from_noise
 from dimerec_tf.layers.denoiser import Denoiser
 from dimerec_tf.layers.guidance.prefixes import whole_history
 from dimerec_tf.layers.item_table import ItemTable
@@ -44,10 +44,10 @@ class DreamRec(SequenceModel):
         diffusion = self.config.diffusion
         rows = recent_events(history, self.config.max_history)
         guidance = whole_history(self._states(rows), rows > 0)
-        start = tf.random.stateless_normal([1, self.config.dim], [self.seed, 0])
-        trajectory = walk_reverse(
+        trajectory = walk_from_noise(
             lambda noised, step: self._guided_estimate(noised, step, guidance),
-            tf.repeat(start, tf.shape(rows)[0], axis=0),
+            tf.shape(rows)[0],
+            self.config.dim,
             self.schedule.reverse_steps(diffusion.reverse_steps),
             diffusion.reverse_noise,
             self.seed,

@@ -82,5 +82,27 @@ def walk_reverse(
     return tf.scan(take_step, tables, initializer=start)
 
 
+def walk_from_noise(
+    denoise: Denoise,
+    batch: tf.Tensor,
+    dim: int,
+    steps: Sequence[ReverseStep],
+    noise_kind: str,
+    seed: int,
+    on_sphere: bool,
+    sample: int = 0,
+) -> tf.Tensor:
+    """The reverse walk from pure noise, see `walk_reverse`; all of a batch start from the same point.
+
+    Args:
+        batch: how many walks.
+        dim: of the vectors.
+        sample: each one has a start and noise of its own.
+    """
+    start = tf.random.stateless_normal([1, dim], [seed, 2 * sample])
+    start = tf.repeat(normalize(start) if on_sphere else start, batch, axis=0)
+    return walk_reverse(denoise, start, steps, noise_kind, seed + sample, on_sphere)
+
+
 def _noise_scale(variance: float, spread: int, kind: str) -> float:
     return {"matched": (variance / spread) ** 0.5, "literal": variance, "none": 0.0}[kind]

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from dimerec_tf.config_model import DimeRecConfig
 from dimerec_tf.diffusion.schedule import build_schedule
 from dimerec_tf.diffusion.sphere import normalize
-from dimerec_tf.diffusion.walk import walk_forward, walk_reverse
+from dimerec_tf.diffusion.walk import walk_forward, walk_from_noise
 from dimerec_tf.layers.denoiser import Denoiser
 from dimerec_tf.layers.guidance import build_guidance
 from dimerec_tf.layers.item_table import ItemTable
@@ -63,15 +63,15 @@ class DimeRec(SequenceModel):
         Each `sample` starts from a point of its own and draws noise of its own.
         """
         diffusion = self.config.diffusion
-        batch = tf.shape(guidance)[0]
-        noise = tf.random.stateless_normal([1, self.config.dim], [self.seed, 2 * sample])
-        return walk_reverse(
+        return walk_from_noise(
             lambda noised, step: self._estimate(noised, step, guidance),
-            tf.repeat(self._walked(noise), batch, axis=0),
+            tf.shape(guidance)[0],
+            self.config.dim,
             self.schedule.reverse_steps(diffusion.reverse_steps),
             diffusion.reverse_noise,
-            self.seed + sample,
+            self.seed,
             on_sphere=self.config.sphere != "raw",
+            sample=sample,
         )
 
     def query(self, history: tf.Tensor) -> tf.Tensor:
