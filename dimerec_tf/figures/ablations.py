@@ -7,7 +7,7 @@ import pandas as pd
 import tensorflow as tf
 from matplotlib.figure import Figure
 
-from dimerec_tf.figures.drawing import BLUE, SKY, panels
+from dimerec_tf.figures.drawing import BLUE, SKY, panels, with_symbols
 from dimerec_tf.figures.study import ABLATIONS, FULL, TOP_K, WITHOUT_DAM, Study, percent
 from dimerec_tf.metrics.ranking import summarise
 from dimerec_tf.models.dimerec import DimeRec
@@ -49,17 +49,16 @@ def data(study: Study) -> pd.DataFrame:
 
 
 def draw(table: pd.DataFrame) -> Figure:
-    """Horizontal bars, the full model first, a dotted line where it ends."""
+    """Horizontal bars, the full model first."""
     figure, (axes,) = panels(1, len(METRICS), height=2.1, share_y="all")
     places = np.arange(len(table))
     for metric, panel in zip(METRICS, axes, strict=True):
         colours = [BLUE if variant == FULL else SKY for variant in table["variant"]]
         bars = panel.barh(places, table[metric], color=colours, height=0.7)
         panel.bar_label(bars, fmt="%.1f", padding=2, fontsize=6)
-        panel.axvline(table[metric].iloc[0], color=BLUE, linestyle=":", linewidth=1)
         panel.set_xlabel(f"{metric} (%)")
         panel.margins(x=0.18)
         panel.grid(axis="y", visible=False)
-    axes[0].set_yticks(places, table["variant"])
+    axes[0].set_yticks(places, table["variant"].map(with_symbols))
     axes[0].invert_yaxis()
     return figure

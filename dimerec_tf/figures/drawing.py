@@ -1,5 +1,6 @@
 """How every figure looks and is written: as wide as a paper's column, on white, in colours that all eyes tell apart."""
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Literal
@@ -42,6 +43,11 @@ def panels(
     """An empty figure as wide as a column and `height` inches high, and its axes, `[rows, columns]`."""
     figure = Figure(figsize=(COLUMN_INCHES, height), layout="constrained")
     return figure, figure.subplots(rows, columns, squeeze=False, sharex=share_x, sharey=share_y)
+
+
+def with_symbols(name: str) -> str:
+    """Sets the losses in a name, such as L_gem, as symbols."""
+    return re.sub(r"L_(\w+)", r"$L_\\mathrm{\1}$", name)
 
 
 def plain_log_axis(axes: Axes, values: list[float]) -> None:

@@ -4,14 +4,14 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from dimerec_tf.figures.drawing import BLUE, ORANGE, panels
+from dimerec_tf.figures.drawing import BLUE, ORANGE, panels, with_symbols
 from dimerec_tf.figures.study import ABLATIONS, FULL, WITHOUT_WALK, Study
 
 LABELS = {FULL: "geodesic walk", WITHOUT_WALK: "Gaussian, no projection"}
 LOSSES = {
-    "gem": r"$L_\mathrm{gem}$ (nats)",
-    "recon": r"$L_\mathrm{recon}$ ($|x_0 - \hat{x}_0|^2$)",
-    "ssm": r"$L_\mathrm{ssm}$ (nats)",
+    "gem": "L_gem (nats)",
+    "recon": r"L_recon ($|x_0 - \hat{x}_0|^2$)",
+    "ssm": "L_ssm (nats)",
 }
 
 
@@ -38,7 +38,7 @@ def draw(table: pd.DataFrame) -> Figure:
         for (variant, line), (colour, style) in zip(variants, ((BLUE, "o-"), (ORANGE, "s--")), strict=True):
             every = max(len(line) // 10, 1)
             panel.plot(line["epoch"], line[name], style, color=colour, label=variant, markevery=every)
-        panel.set_ylabel(label)
+        panel.set_ylabel(with_symbols(label))
     figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside upper center", ncols=len(variants))
     axes[-1, 0].set_xlabel("epoch")
     axes[-1, 0].xaxis.set_major_locator(MaxNLocator(integer=True))

@@ -8,15 +8,16 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from sklearn.dummy import DummyClassifier
 from sklearn.linear_model import LogisticRegression
-from sklearn.model_selection import KFold, cross_val_score
+from sklearn.model_selection import GridSearchCV, KFold, cross_val_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from dimerec_tf.config import Config, DataConfig, parse_config
-from dimerec_tf.figures.drawing import BLACK, BLUE, GREEN, GREY, ORANGE, SKY, panels
+from dimerec_tf.figures.drawing import BLACK, BLUE, GREEN, GREY, ORANGE, SKY, panels, with_symbols
 from dimerec_tf.figures.study import ABLATIONS, FULL, FigureRefused, Study, percent
 
-FOLDS = 5
+FOLDS, INNER_FOLDS = 5, 3
+STRENGTHS = (1e-3, 1e-2, 1e-1)  # scikit-learn's C: the smaller, the more regularised
 BASELINES = {"DiffuRec": "diffurec", "DreamRec": "dreamrec"}
 BASELINES_LEARNING_RATE = 1e-3  # both authors' own
 MAJORITY = "majority class"
@@ -68,12 +69,17 @@ def read_categories(data: DataConfig) -> dict[str, str]:
 def probe(vectors: NDArray[np.float32], labels: NDArray[np.str_], seed: int) -> dict[str, float]:
     """Accuracy of logistic regression on items that it was not fitted to; every item is held out once.
 
+    How strongly it is regularised is chosen by another cross-validation within the items that it is fitted to.
+
     Args:
         vectors: `[items, dim]`; standardised first.
         labels: `[items]`.
         seed: of the folds.
     """
-    return _cross_validate(make_pipeline(StandardScaler(), LogisticRegression(max_iter=2000)), vectors, labels, seed)
+    probe = make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000))
+    folds = KFold(INNER_FOLDS, shuffle=True, random_state=seed)
+    chosen = GridSearchCV(probe, {"logisticregression__C": STRENGTHS}, cv=folds)
+    return _cross_validate(chosen, vectors, labels, seed)
 
 
 def majority(labels: NDArray[np.str_], seed: int) -> dict[str, float]:
@@ -98,7 +104,7 @@ def draw(table: pd.DataFrame) -> Figure:
     for name, accuracy in zip(lines["model"], lines["accuracy"], strict=True):
         colour, style = LINES[name]
         axes.axvline(accuracy, color=colour, linestyle=style, label=name)
-    axes.set_yticks(places, bars["model"])
+    axes.set_yticks(places, bars["model"].map(with_symbols))
     axes.invert_yaxis()
     axes.grid(axis="y", visible=False)
     axes.set_xlabel("accuracy on held-out items (%)")

@@ -6,15 +6,15 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from dimerec_tf.config_model import DimeRecConfig
-from dimerec_tf.figures.drawing import BLUE, GREY, ORANGE, panels, plain_log_axis
+from dimerec_tf.figures.drawing import BLUE, GREY, ORANGE, panels, plain_log_axis, with_symbols
 from dimerec_tf.figures.study import FULL, Study, percent
 
 METRICS = {"HR@50": (BLUE, "o-"), "NDCG@50": (ORANGE, "s-")}
 WEIGHTS = (0.1, 0.3, 1.0, 3.0, 10.0)
 # Each factor's key in the configuration of the model, what the paper calls it, and the values tried.
 FACTORS: dict[str, tuple[str, tuple[float, ...]]] = {
-    "recon_weight": ("λ, weight of L_recon", WEIGHTS),
-    "ssm_weight": ("μ, weight of L_ssm", WEIGHTS),
+    "recon_weight": (r"$\lambda$, weight of L_recon", WEIGHTS),
+    "ssm_weight": (r"$\mu$, weight of L_ssm", WEIGHTS),
     "diffusion.num_steps": ("T, steps of the walk", (5, 10, 20, 50, 100)),
     "num_interests": ("K, interests", (1, 2, 4, 8)),
     "temperature": ("temperature", (0.03, 0.06, 0.12, 0.25, 0.5)),
@@ -48,7 +48,7 @@ def draw(table: pd.DataFrame) -> Figure:
             panel.axvline(line.loc[line["configured"], "value"].item(), color=GREY, linestyle=":", linewidth=1)
             panel.plot(line["value"], line[metric], style, color=colour)
             plain_log_axis(panel, line["value"].tolist())
-            panel.set_xlabel(label)
+            panel.set_xlabel(with_symbols(label))
             panel.set_ylabel(f"{metric} (%)")
     return figure
 
