@@ -41,15 +41,20 @@ def data(study: Study) -> pd.DataFrame:
 
 def draw(table: pd.DataFrame) -> Figure:
     """A row for each factor, a column for each metric; the dotted line is the configured value."""
-    figure, axes = panels(len(FACTORS), len(METRICS), height=6.0, share_y="col")
+    figure, axes = panels(len(FACTORS), len(METRICS), height=6.6, share_y="col")
     for row, (factor, (label, _)) in zip(axes, FACTORS.items(), strict=True):
         line = table[table["factor"] == factor]
         for panel, (metric, (colour, style)) in zip(row, METRICS.items(), strict=True):
-            panel.axvline(line.loc[line["configured"], "value"].item(), color=GREY, linestyle=":", linewidth=1)
-            panel.plot(line["value"], line[metric], style, color=colour)
+            configured = line.loc[line["configured"], "value"].item()
+            panel.axvline(configured, color=GREY, linestyle=":", linewidth=1, label="configured value")
+            panel.plot(line["value"], line[metric], style, color=colour, label=metric)
             plain_log_axis(panel, line["value"].tolist())
             panel.set_xlabel(with_symbols(label))
             panel.set_ylabel(f"{metric} (%)")
+    handles = {
+        text: handle for panel in axes[0] for handle, text in zip(*panel.get_legend_handles_labels(), strict=True)
+    }
+    figure.legend(handles.values(), handles.keys(), loc="outside upper center", ncols=len(handles))
     return figure
 
 
