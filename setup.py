@@ -26,6 +26,7 @@ PIPELINE = [
     "tensorflow-transform==1.16.0",
     "apache-beam==2.61.0",  # newer releases drop dill, which TFX 1.16 imports
 ]
+FIGURES = ["matplotlib>=3.8", "scikit-learn>=1.3"]
 DEV = ["hypothesis", "mypy", "pandas-stubs", "pytest", "pytest-timeout", "ruff", "types-PyYAML", "types-protobuf"]
 
 setup(
@@ -43,8 +44,9 @@ setup(
         "scann": SCANN,
         "serving": SERVING,
         "pipeline": PIPELINE,
+        "figures": FIGURES,
         "dev": DEV,
-        "all": SCANN + SERVING + PIPELINE,
+        "all": SCANN + SERVING + PIPELINE + FIGURES,
     },
     entry_points={"console_scripts": ["dimerec=dimerec_tf.cli.main:run"]},
 )

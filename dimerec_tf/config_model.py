@@ -94,7 +94,9 @@ class DiffusionConfig(Section):
 
 
 class DimeRecConfig(SequenceModelConfig):
-    """DimeRec itself. `recon_weight` and `ssm_weight` are lambda and mu of the paper's total loss.
+    """DimeRec itself.
+
+    `recon_weight` and `ssm_weight` are lambda and mu of the paper's total loss, where L_gem's weight is 1.
 
     `sphere` says which vectors have unit length: `all` (x0, its estimate, and the item vectors of both softmaxes and
     the index), `dam_only` (x0 and its estimate, as Algorithm 1 prints) or `raw` (none: Gaussian diffusion).
@@ -105,6 +107,7 @@ class DimeRecConfig(SequenceModelConfig):
     num_interests: PositiveInt = 4
     temperature: Annotated[float, Field(gt=0)] = 0.07
     learned_temperature: bool = False
+    gem_weight: Weight = 1.0
     recon_weight: Weight = 1.0
     ssm_weight: Weight = 1.0
     stop_recon_gradient: bool = False

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from dimerec_tf.cli.output import console, library_noise_in
-from dimerec_tf.config import load_preset
-from dimerec_tf.environment import cache_dir
+from dimerec_tf.cli.presets import load_preset_with_data
 from dimerec_tf.errors import DimeRecError
 
 if TYPE_CHECKING:
@@ -57,13 +56,11 @@ def bench(
 
 
 def _of_preset(name: str, seeds: int) -> "BenchConfig":
-    from dimerec_tf.data.public import fetch
     from dimerec_tf.evaluation.bench_config import BenchConfig, BenchModel
 
-    shipped = load_preset(name)
-    data = shipped.data.model_copy(update={"path": str(fetch(name, cache_dir()) / "interactions.csv")})
+    shipped = load_preset_with_data(name)
     return BenchConfig(
-        datasets={name: data},
+        datasets={name: shipped.data},
         models={"dimerec": BenchModel(model=shipped.model, training=shipped.training)},
         evaluation=shipped.evaluation,
         seeds=tuple(range(shipped.seed, shipped.seed + seeds)),

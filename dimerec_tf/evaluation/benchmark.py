@@ -14,6 +14,7 @@ from dimerec_tf.data.vocabulary import Encoder
 from dimerec_tf.evaluation.evaluator import retrieve, target_ranks
 from dimerec_tf.metrics.lists import summarise_lists
 from dimerec_tf.metrics.ranking import Ranks, summarise
+from dimerec_tf.models.base import SequenceModel
 from dimerec_tf.retrieval.exact import ExactRetriever, ModelScorer, Scorer
 from dimerec_tf.training.fit import fit
 from dimerec_tf.training.sequences import Sequences
@@ -61,10 +62,15 @@ class Benchmark:
 
     def run_model(self, config: Config) -> Run:
         """Trains a model with the configuration's seed and measures it."""
+        return self.train_model(config)[1]
+
+    def train_model(self, config: Config) -> tuple[SequenceModel, Run]:
+        """Same as `run_model`, with the model; its `history` holds the losses of every epoch."""
         started = time.monotonic()
         model = fit(config, self.sequences, self.encoder.num_items)
         seconds = time.monotonic() - started
-        return self._measure(ModelScorer(model), seconds, sum(int(np.prod(v.shape)) for v in model.trainable_variables))
+        parameters = sum(int(np.prod(v.shape)) for v in model.trainable_variables)
+        return model, self._measure(ModelScorer(model), seconds, parameters)
 
     def _measure(self, scorer: Scorer, seconds: float, parameters: int) -> Run:
         validation, _ = self._ranks(scorer, self.eval)

@@ -30,7 +30,7 @@ class DimeRec(SequenceModel):
     """
 
     def __init__(self, config: DimeRecConfig, counts: NDArray[np.int64], seed: int = 0) -> None:
-        weights = {"gem": 1.0, "recon": config.recon_weight, "ssm": config.ssm_weight}
+        weights = {"gem": config.gem_weight, "recon": config.recon_weight, "ssm": config.ssm_weight}
         super().__init__(len(counts) - 1, weights, seed)
         self.config = config
         self.schedule = build_schedule(config.diffusion)
@@ -56,6 +56,10 @@ class DimeRec(SequenceModel):
         """The guidance sequence: `[batch, length]` rows to `[batch, interests, dim]` (zeros for an empty history)."""
         recent = keep_last(history, self.config.max_history)
         return self.guidance(self._states(recent), recent)
+
+    def interest_queries(self, history: tf.Tensor) -> tf.Tensor:
+        """The interests as L_gem scores items: `[batch, length]` rows to `[batch, interests, dim]`."""
+        return self._scored(self.interests(history))
 
     def walk(self, guidance: tf.Tensor, sample: int = 0) -> tf.Tensor:
         """The reverse walk (Algorithm 2): `[batch, interests, dim]` to its trajectory `[steps, batch, dim]`.

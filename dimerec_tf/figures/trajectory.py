@@ -1,0 +1,109 @@
+"""Figure 5: accuracy of every intermediate vector along the reverse walk."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import tensorflow as tf
+from matplotlib.figure import Figure
+
+from dimerec_tf.figures.drawing import BLACK, BLUE, GREEN, ORANGE, PURPLE, SKY, panels, plain_log_axis
+from dimerec_tf.figures.study import FULL, Study, percent
+from dimerec_tf.metrics.ranking import hit_rate, ndcg
+from dimerec_tf.models.dimerec import DimeRec
+from dimerec_tf.retrieval.exact import ExactRetriever
+
+STEPS = (1, 2, 5, 10, 20)
+AT_THE_END = {"HR@10": ("o-", BLUE), "NDCG@10": ("s--", ORANGE)}
+COLOURS = (BLACK, ORANGE, GREEN, PURPLE, SKY, BLUE)
+MARKERS = "sD^vo."
+
+
+class EveryState(tf.Module):
+    """Searches with each state of a reverse walk. See `Retriever`; what it returns is `[batch, steps, k]`."""
+
+    def __init__(self, model: DimeRec) -> None:
+        super().__init__()
+        self.model = model
+        self.item_vectors = tf.Variable(model.item_vectors(), trainable=False)
+
+    def search(self, history: tf.Tensor, blocked: tf.Tensor, k: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """See `Retriever`."""
+        items = tf.convert_to_tensor(self.item_vectors)
+        scores, rows = tf.map_fn(
+            lambda state: ExactRetriever(_State(state, items)).search(history, blocked, k),
+            self.model.walk(self.model.interests(history)),
+            fn_output_signature=(tf.float32, tf.int64),
+        )
+        return tf.transpose(scores, [1, 0, 2]), tf.transpose(rows, [1, 0, 2])
+
+
+class _State:
+    """One state as a scorer of its batch."""
+
+    def __init__(self, state: tf.Tensor, items: tf.Tensor) -> None:
+        self.state, self.items = state, items
+
+    def scores(self, history: tf.Tensor) -> tf.Tensor:
+        """See `Scorer`."""
+        return tf.matmul(self.state, self.items, transpose_b=True)
+
+
+def data(study: Study) -> pd.DataFrame:
+    """Accuracy on the test split after each step of reverse walks of 1, 2, 5, 10, 20 and T steps (paper's Figure 5).
+
+    It is one model, trained once; the walks are those of its first sample.
+
+    Returns:
+        Columns `num_steps` (of the walk), `share` (of them taken), `HR@50`, and at the end alone `HR@10` and `NDCG@10`;
+        all but the first in percent.
+    """
+    trained = study.trained(FULL, {})
+    last = study.model.diffusion.num_steps
+    rows: list[dict[str, float]] = []
+    for count in [*(steps for steps in STEPS if steps < last), last]:
+        walk = study.model.diffusion.model_copy(update={"reverse_steps": count})
+        model = DimeRec(
+            study.model.model_copy(update={"diffusion": walk}), study.kept.benchmark.counts, study.config.seed
+        )
+        model.set_weights(trained.model.get_weights())
+        found = study.search(EveryState(model))
+        ranks = [study.ranks(found[:, step]) for step in range(count)]
+        for step, of_step in enumerate(ranks, start=1):
+            rows.append({"num_steps": count, "share": percent(step / count), "HR@50": percent(hit_rate(of_step, 50))})
+        rows[-1] |= {"HR@10": percent(hit_rate(ranks[-1], 10)), "NDCG@10": percent(ndcg(ranks[-1], 10))}
+    return pd.DataFrame(rows)
+
+
+def draw(table: pd.DataFrame) -> Figure:
+    """HR@50 along each walk; below, what the last vectors reach by the number of steps."""
+    figure, ((along,), (end,)) = panels(2, 1, height=4.0)
+    for (count, walk), colour, marker in zip(table.groupby("num_steps"), COLOURS, MARKERS, strict=False):
+        along.plot(walk["share"], walk["HR@50"], marker=marker, color=colour, label=str(count))
+    along.set_xlabel("share of the reverse walk taken (%)")
+    along.set_ylabel("HR@50 (%)")
+    along.legend(title="steps", title_fontsize=7, ncols=2)
+    last = table.dropna()
+    for metric, (style, colour) in AT_THE_END.items():
+        end.plot(last["num_steps"], last[metric], style, color=colour, label=metric)
+    plain_log_axis(end, last["num_steps"].tolist())
+    end.set_xlabel("steps of the reverse walk")
+    end.set_ylabel("accuracy of the last vector (%)")
+    end.set_ylim(bottom=0)
+    end.legend()
+    return figure
+
+
+def write_reverse_steps(study: Study, table: pd.DataFrame, file: Path) -> None:
+    """Puts accuracy by the number of steps into a JSON list, in place of this model's former rows on this data set.
+
+    Rows hold `dataset`, `model`, `num_steps`, `HR@10` and `NDCG@10`, the last two in percent.
+    """
+    former: list[dict[str, Any]] = json.loads(file.read_text()) if file.exists() else []
+    key = {"dataset": study.dataset, "model": study.name}
+    kept = [row for row in former if {name: row[name] for name in key} != key]
+    last = table.dropna()[["num_steps", *AT_THE_END]].astype({"num_steps": int})
+    rows = [*kept, *({**key, **row} for row in last.to_dict("records"))]
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(json.dumps(rows, indent=2) + "\n")
