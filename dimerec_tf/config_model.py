@@ -53,11 +53,13 @@ class DenoiserConfig(Section):
     """How guidance enters the denoiser, and the step embedding (paper section 3.3).
 
     With `residual` the denoiser's output is added to the aggregated guidance; not with `concat`, whose a(g) is wider.
+    `dropout` acts on its hidden layer.
     """
 
     aggregation: Literal["concat", "mean", "attention"] = "concat"
     step_embedding: Literal["learned", "sinusoidal"] = "learned"
     residual: bool = False
+    dropout: Dropout = 0.0
 
     @model_validator(mode="after")
     def _one_vector(self) -> "DenoiserConfig":

@@ -6,6 +6,7 @@ import numpy as np
 import tensorflow as tf
 
 from dimerec_tf.layers.guidance.prefixes import masked_softmax
+from dimerec_tf.layers.transformer import drop
 
 
 class Denoiser(tf.keras.layers.Layer):
@@ -16,6 +17,7 @@ class Denoiser(tf.keras.layers.Layer):
         aggregation: how the guidance enters as a(g): `concat` (all interests side by side), `mean` (of those that are
             not zero) or `attention` (weighed by a query from x_t and s_t).
         step_embedding: `learned`, a table, or `sinusoidal`.
+        dropout: on the hidden layer.
         residual: whether x0_hat is a(g) plus that output, so that an untrained denoiser passes the guidance on; not
             with `concat`.
 
@@ -23,6 +25,7 @@ class Denoiser(tf.keras.layers.Layer):
         noised: `[samples, dim]`, x_t.
         step: int `[samples]` in 1..num_steps.
         guidance: `[samples, interests, dim]`; an interest of zeros stands for none.
+        seed: int `[2]` of the dropout; none without it.
 
     Returns:
         `[samples, dim]`, not normalised.
@@ -34,6 +37,7 @@ class Denoiser(tf.keras.layers.Layer):
         aggregation: str = "concat",
         step_embedding: str = "learned",
         residual: bool = False,
+        dropout: float = 0.0,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -41,6 +45,7 @@ class Denoiser(tf.keras.layers.Layer):
         self.aggregation = aggregation
         self.step_embedding = step_embedding
         self.residual = residual
+        self.dropout = dropout
 
     def build(self, input_shape: Any) -> None:
         dim = input_shape[-1]
@@ -55,10 +60,11 @@ class Denoiser(tf.keras.layers.Layer):
         self.output_layer = tf.keras.layers.Dense(dim, dtype=self.dtype_policy)
         super().build(input_shape)
 
-    def call(self, noised: tf.Tensor, step: tf.Tensor, guidance: tf.Tensor) -> tf.Tensor:
+    def call(self, noised: tf.Tensor, step: tf.Tensor, guidance: tf.Tensor, seed: tf.Tensor | None = None) -> tf.Tensor:
         embedded = tf.gather(tf.cast(self.steps, noised.dtype), step)
         aggregated = self._aggregate(tf.concat([noised, embedded], axis=-1), guidance)
-        output = self.output_layer(self.hidden(tf.concat([noised, embedded, aggregated], axis=-1)))
+        hidden = self.hidden(tf.concat([noised, embedded, aggregated], axis=-1))
+        output = self.output_layer(drop(hidden, self.dropout, seed))
         return aggregated + output if self.residual else output
 
     def _aggregate(self, state: tf.Tensor, guidance: tf.Tensor) -> tf.Tensor:
@@ -79,6 +85,7 @@ class Denoiser(tf.keras.layers.Layer):
             "aggregation": self.aggregation,
             "step_embedding": self.step_embedding,
             "residual": self.residual,
+            "dropout": self.dropout,
         }
 
 

@@ -45,7 +45,11 @@ class DimeRec(SequenceModel):
         self.guidance = build_guidance(config)
         denoiser = config.denoiser
         self.denoiser = Denoiser(
-            config.diffusion.num_steps, denoiser.aggregation, denoiser.step_embedding, denoiser.residual
+            config.diffusion.num_steps,
+            denoiser.aggregation,
+            denoiser.step_embedding,
+            denoiser.residual,
+            denoiser.dropout,
         )
         self.log_temperature = tf.Variable(
             np.log(config.temperature), dtype=tf.float32, trainable=config.learned_temperature, name="log_temperature"
@@ -93,7 +97,11 @@ class DimeRec(SequenceModel):
         states = self._states(history, self.draw_seed(0) if training else None)
         guidance = self.guidance(states, history, all_prefixes=True)
         is_target = targets > 0
-        return self._target_losses(tf.boolean_mask(guidance, is_target), tf.boolean_mask(targets, is_target))
+        return self._target_losses(
+            tf.boolean_mask(guidance, is_target),
+            tf.boolean_mask(targets, is_target),
+            self.draw_seed(6) if training else None,
+        )
 
     def _states(self, rows: tf.Tensor, dropout_seed: tf.Tensor | None = None) -> tf.Tensor:
         """What GEM reads: item vectors, or the backbone's states of them, `[batch, length, dim]`."""
@@ -104,7 +112,7 @@ class DimeRec(SequenceModel):
             return vectors
         return tf.nn.experimental.stateless_dropout(vectors, self.config.dropout, dropout_seed)
 
-    def _target_losses(self, guidance: tf.Tensor, target_rows: tf.Tensor) -> Losses:
+    def _target_losses(self, guidance: tf.Tensor, target_rows: tf.Tensor, dropout_seed: tf.Tensor | None) -> Losses:
         """The three losses for `[samples, interests, dim]` guidance and `[samples]` targets."""
         positives = self._scored(self.items(target_rows))
         drawn = self.sampler.draw(target_rows, self.draw_seed(3))
@@ -117,7 +125,7 @@ class DimeRec(SequenceModel):
             )
 
         clean = self._walked(self.items(target_rows))
-        estimate = self._denoise_once(clean, guidance)
+        estimate = self._denoise_once(clean, guidance, dropout_seed)
         reference = tf.stop_gradient(clean) if self.config.stop_recon_gradient else clean
         return {
             "gem": softmax_loss(route_hard(self._scored(guidance), positives), self.config.sphere == "all"),
@@ -125,7 +133,7 @@ class DimeRec(SequenceModel):
             "ssm": softmax_loss(estimate, self.config.sphere != "raw"),
         }
 
-    def _denoise_once(self, clean: tf.Tensor, guidance: tf.Tensor) -> tf.Tensor:
+    def _denoise_once(self, clean: tf.Tensor, guidance: tf.Tensor, dropout_seed: tf.Tensor | None) -> tf.Tensor:
         """Noises each target to a random step (Algorithm 1) and estimates it back: `[samples, dim]`.
 
         With `noised: estimate` the walk starts from what the model makes of pure noise instead, so that training sees
@@ -141,11 +149,13 @@ class DimeRec(SequenceModel):
         noise = tf.random.stateless_normal(tf.shape(clean), self.draw_seed(2))
         signal = tf.gather(tf.constant(self.schedule.signal, tf.float32), step)
         forward = "gaussian" if self.config.sphere == "raw" else self.config.diffusion.forward
-        return self._estimate(walk_forward(clean, signal, noise, forward), step, guidance)
+        return self._estimate(walk_forward(clean, signal, noise, forward), step, guidance, dropout_seed)
 
-    def _estimate(self, noised: tf.Tensor, step: tf.Tensor, guidance: tf.Tensor) -> tf.Tensor:
+    def _estimate(
+        self, noised: tf.Tensor, step: tf.Tensor, guidance: tf.Tensor, dropout_seed: tf.Tensor | None = None
+    ) -> tf.Tensor:
         """x0_hat, `[samples, dim]`."""
-        return self._walked(self.denoiser(noised, step, guidance))
+        return self._walked(self.denoiser(noised, step, guidance, dropout_seed))
 
     def _walked(self, vectors: tf.Tensor) -> tf.Tensor:
         """Vectors of the walk: on the sphere unless `sphere` is `raw`."""

@@ -90,6 +90,16 @@ def test_a_residual_denoiser_starts_from_the_aggregated_guidance() -> None:
     np.testing.assert_allclose(added, layer(noised, step, guidance), rtol=1e-4, atol=1e-6)
 
 
+def test_denoiser_dropout_acts_with_a_seed_only_and_repeats_with_it() -> None:
+    layer = Denoiser(5, dropout=0.5)
+    noised, guidance, step = HISTORY[:, 0], HISTORY[:, 1:3], np.array([1, 3, 5])
+    clean = layer(noised, step, guidance).numpy()
+    dropped = layer(noised, step, guidance, seed=tf.constant([1, 2])).numpy()
+    np.testing.assert_array_equal(layer(noised, step, guidance), clean)
+    assert not np.allclose(clean, dropped)
+    np.testing.assert_array_equal(layer(noised, step, guidance, seed=tf.constant([1, 2])), dropped)
+
+
 def test_denoiser_equals_numpy() -> None:
     layer = Denoiser(num_steps=5)
     noised, guidance, step = HISTORY[:, 0], HISTORY[:, 1:3], np.array([1, 3, 5])

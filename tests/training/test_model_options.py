@@ -21,6 +21,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "values_with_positions": {"guidance": {"values_with_positions": True}},
     "mean": {"denoiser": {"aggregation": "mean"}},
     "attention": {"denoiser": {"aggregation": "attention"}},
+    "residual": {"denoiser": {"aggregation": "mean", "residual": True, "dropout": 0.3}},
     "sinusoidal": {"denoiser": {"step_embedding": "sinusoidal"}},
     "scaled": {"diffusion": {"forward": "scaled"}},
     "literal": {"diffusion": {"forward": "literal", "reverse_noise": "literal"}},
@@ -103,3 +104,8 @@ def test_stop_gradient_keeps_the_reconstruction_from_moving_its_target() -> None
 def test_heads_must_divide_the_dimension() -> None:
     with pytest.raises(ConfigError, match=r"multiple of backbone.heads, got 9 and 2"):
         parse_config({"model": {"dim": 9}})
+
+
+def test_a_residual_needs_one_aggregated_vector() -> None:
+    with pytest.raises(ConfigError, match="residual needs aggregation mean or attention, got concat"):
+        _model(denoiser={"residual": True})
