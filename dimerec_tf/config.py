@@ -57,17 +57,32 @@ class SplitConfig(Section):
     `global_time`: training sees only events before `eval_from`; a user's first event in `[eval_from, test_from)` is
     the validation target and the first one from `test_from` on the test target, each with all earlier events as its
     history. A boundary below 1 is a quantile of the events' times, any other number a timestamp.
+    `sequences`: users in the order of their first event, cut 8:1:1; every prefix of a held-out sequence predicts its
+    next item from the `history` last events. DreamRec's protocol (arXiv 2310.20453).
+    `users`: users in the order of a hash of their id, cut 8:1:1; the first 80 % of a held-out user's events predict
+    the items of the others, several targets at once. ComiRec's protocol (arXiv 2005.09347).
+    A pipeline can do the first two only; the other two are for benchmarks.
     """
 
-    kind: Literal["leave_one_out", "global_time"] = "leave_one_out"
+    kind: Literal["leave_one_out", "global_time", "sequences", "users"] = "leave_one_out"
     eval_from: float = 0.8
     test_from: float = 0.9
+    history: PositiveInt = 10
 
     @model_validator(mode="after")
     def _ordered(self) -> "SplitConfig":
         if self.eval_from >= self.test_from:
             raise ValueError(f"eval_from must lie before test_from, got {self.eval_from} and {self.test_from}")
         return self
+
+    @property
+    def protocol(self) -> str:
+        """What stands beside numbers measured on this split."""
+        if self.kind == "sequences":
+            return f"sequences 8:1:1, each prefix's last {self.history} events predict the next"
+        if self.kind == "users":
+            return "users 8:1:1, the first 80 % of a user's events predict the rest"
+        return self.kind.replace("_", "-")
 
 
 class DataConfig(Section):

@@ -85,7 +85,7 @@ class _StepPrinter(logging.Handler):
 def protocol_line(config: Config) -> str:
     """Names how the numbers were measured."""
     seen = "seen items filtered" if config.evaluation.filter_seen else "seen items kept"
-    return f"{config.data.split.kind.replace('_', '-')}, test split, full catalogue, {seen}, in %"
+    return f"{config.data.split.protocol}, test split, full catalogue, {seen}, in %"
 
 
 def print_outcome(config: Config, outcome: "Outcome") -> None:

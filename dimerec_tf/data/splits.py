@@ -1,6 +1,6 @@
-"""From a user's events to one training, evaluation and test example, without leaking the future."""
+"""From a log to training, evaluation and test examples, in memory."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -8,94 +8,22 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from dimerec_tf.config import DataConfig
-from dimerec_tf.data.boundaries import Boundaries, TimeCounts, resolve_boundaries
+from dimerec_tf.config import DataConfig, SplitConfig
+from dimerec_tf.data.boundaries import TimeCounts, resolve_boundaries
 from dimerec_tf.data.log_reader import EventBatch, LogError, read_log
+from dimerec_tf.data.protocols import UserEvents, UserExample, split_between_users, split_user
 from dimerec_tf.data.rejects import DUPLICATE, RejectedRow, RejectedRows, Summary
 from dimerec_tf.data.times import Times
-
-SPLIT_NAMES = ("train", "eval", "test")
-
-
-@dataclass(frozen=True)
-class UserExample:
-    """What a user did, oldest first, and the item that came next.
-
-    In the train split it is the whole training sequence, every prefix of which is learned from: the history is all
-    but its last event, the target the last one.
-    """
-
-    user_id: str
-    history: list[str]
-    target: str
-
-
-@dataclass(frozen=True)
-class UserEvents:
-    """A user's events in time order, ties in file order, without exact duplicates; `[n]` each, n > 0."""
-
-    user_id: str
-    items: list[str]
-    times: Times
 
 
 @dataclass(frozen=True)
 class Splits:
-    """A split log; users in the order of their first event in the log."""
+    """A split log, in the order of the users' first rows; a split between users in the order that it cuts."""
 
     summary: Summary
     train: list[UserExample] = field(default_factory=list)
     eval: list[UserExample] = field(default_factory=list)
     test: list[UserExample] = field(default_factory=list)
-
-
-def leave_one_out(user_id: str, items: Sequence[str]) -> dict[str, UserExample]:
-    """The last event is the test target, the one before it the evaluation target, the rest is training.
-
-    A user with fewer than three events is used for training as a whole.
-
-    Args:
-        user_id: whose events they are.
-        items: item ids in time order, at least one.
-    """
-    if len(items) < 3:
-        return {"train": _example(user_id, items)}
-    return {
-        "train": _example(user_id, items[:-2]),
-        "eval": _example(user_id, items[:-1]),
-        "test": _example(user_id, items),
-    }
-
-
-def global_time(
-    user_id: str, items: Sequence[str], times: Times | Sequence[float], boundaries: Boundaries
-) -> dict[str, UserExample]:
-    """Training is everything before `eval_from`; the first event of each later period is that period's target.
-
-    Its history is all earlier events; without any there is no example.
-
-    Args:
-        user_id: whose events they are.
-        items: item ids in time order, at least one.
-        times: their times, ascending.
-        boundaries: where the periods begin.
-    """
-    first_eval, first_test = np.searchsorted(times, [boundaries.eval_from, boundaries.test_from]).tolist()
-    ends = {}
-    if first_eval:
-        ends["train"] = first_eval
-    if 0 < first_eval < first_test:
-        ends["eval"] = first_eval + 1
-    if 0 < first_test < len(items):
-        ends["test"] = first_test + 1
-    return {name: _example(user_id, items[:end]) for name, end in ends.items()}
-
-
-def split_user(user: UserEvents, boundaries: Boundaries | None) -> dict[str, UserExample]:
-    """Splits by time if there are boundaries, else leaves one out; keys are split names."""
-    if boundaries is None:
-        return leave_one_out(user.user_id, user.items)
-    return global_time(user.user_id, user.items, user.times, boundaries)
 
 
 def order_events(user_id: str, items: NDArray[np.object_], times: Times) -> tuple[UserEvents, NDArray[np.int64]]:
@@ -141,7 +69,7 @@ def load_users(data: DataConfig, rejected: RejectedRows) -> tuple[list[UserEvent
 
 
 def load_splits(data: DataConfig, rejected_dir: str | Path | None = None) -> Splits:
-    """Reads and splits a log in memory, as `SequenceExampleGen` does in a pipeline.
+    """Reads and splits a log in memory; within users as `SequenceExampleGen` does in a pipeline.
 
     Args:
         data: where the log is and how to split it.
@@ -150,17 +78,15 @@ def load_splits(data: DataConfig, rejected_dir: str | Path | None = None) -> Spl
     Raises:
         LogError: the log cannot be read or has no valid event.
         TooManyBadRows: more rows were set aside than `data.max_bad_fraction` allows.
-        ConfigError: the boundaries of a time split leave no evaluation period.
+        ConfigError: the boundaries of a time split leave no evaluation period, or users are too few to cut.
     """
     with RejectedRows(rejected_dir) as rejected:
         users, times = load_users(data, rejected)
         summary = rejected.summarise(sum(len(user.items) for user in users))
     summary.check(data.max_bad_fraction, rejected_dir)
-    boundaries = resolve_boundaries(data.split, times) if data.split.kind == "global_time" else None
     splits = Splits(summary)
-    for user in users:
-        for name, example in split_user(user, boundaries).items():
-            getattr(splits, name).append(example)
+    for name, example in _split(users, data.split, times):
+        getattr(splits, name).append(example)
     return splits
 
 
@@ -176,8 +102,13 @@ def duplicate_row(user_id: str, item: str, time: float, file: str, row: int, dat
     return RejectedRow(file, row, DUPLICATE, values)
 
 
-def _example(user_id: str, items: Sequence[str]) -> UserExample:
-    return UserExample(user_id, list(items[:-1]), items[-1])
+def _split(users: list[UserEvents], split: SplitConfig, times: TimeCounts) -> Iterator[tuple[str, UserExample]]:
+    if split.kind in ("sequences", "users"):
+        yield from split_between_users(users, split)
+    else:
+        boundaries = resolve_boundaries(split, times) if split.kind == "global_time" else None
+        for user in users:
+            yield from split_user(user, boundaries).items()
 
 
 def _group(batches: list[EventBatch], data: DataConfig) -> Iterator[tuple[UserEvents, list[RejectedRow]]]:

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from dimerec_tf.data.splits import UserExample
+from dimerec_tf.data.protocols import UserExample
 
 
 class Encoder:
@@ -20,8 +20,7 @@ class Encoder:
         """Counts every event of the training split."""
         counts: Counter[str] = Counter()
         for example in examples:
-            counts.update(example.history)
-            counts[example.target] += 1
+            counts.update([*example.history, *example.targets])
         kept = [item for item, count in counts.items() if count >= min_item_count]
         return cls(sorted(kept, key=lambda item: (counts[item], item.encode()), reverse=True))
 

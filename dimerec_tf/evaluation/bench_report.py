@@ -8,8 +8,8 @@ from scipy import stats
 
 from dimerec_tf.evaluation.bench_config import BenchConfig
 from dimerec_tf.evaluation.bench_runs import Runs, data_hash
-from dimerec_tf.evaluation.benchmark import FLOORS
-from dimerec_tf.metrics.ranking import Ranks
+from dimerec_tf.evaluation.benchmark import FLOORS, Run
+from dimerec_tf.metrics.ranking import ndcg_by_case
 
 Row = dict[str, Any]
 CHOSEN_BY = "NDCG@10"
@@ -18,8 +18,8 @@ CHOSEN_BY = "NDCG@10"
 def report_rows(config: BenchConfig, results: dict[str, Runs], command: str) -> list[Row]:
     """One row for each data set and model: mean and standard deviation over seeds, accuracy in percent.
 
-    `p_value` is that of a paired t-test over users' NDCG@10, averaged over seeds, between a DimeRec and the model of
-    another kind that is best on validation.
+    `p_value` is that of a paired t-test over test cases' NDCG@10, averaged over seeds, between a DimeRec and the model
+    of another kind that is best on validation.
     """
     rows = []
     for dataset, runs in results.items():
@@ -32,7 +32,7 @@ def report_rows(config: BenchConfig, results: dict[str, Runs], command: str) -> 
                     "dataset": dataset,
                     "model": name,
                     "preset": name,
-                    "protocol": config.datasets[dataset].split.kind,
+                    "protocol": config.datasets[dataset].split.protocol,
                     "seen": "filtered" if config.evaluation.filter_seen else "unfiltered",
                     "seeds": list(config.seeds) if name not in FLOORS else [],
                     "metrics": _spreads([run.metrics for run in of_model], 100),
@@ -57,7 +57,7 @@ def best_baseline(config: BenchConfig, runs: Runs) -> str:
 
 
 def paired_p_value(ours: NDArray[np.float64], theirs: NDArray[np.float64]) -> float:
-    """Two-sided paired t-test over users; 1 where the two never differ."""
+    """Two-sided paired t-test over test cases; 1 where the two never differ."""
     if np.array_equal(ours, theirs):
         return 1.0
     return float(stats.ttest_rel(ours, theirs).pvalue)
@@ -69,8 +69,8 @@ def markdown_page(rows: list[Row]) -> str:
         "# Accuracy",
         "",
         f"Written by `{rows[0]['command']}`; not edited by hand. Full catalogue, in %, mean ± standard deviation over "
-        "seeds; what was chosen was chosen on the validation split. p: paired t-test over users' NDCG@10 against the "
-        "best baseline.",
+        "seeds; what was chosen was chosen on the validation split. p: paired t-test over test cases' "
+        "NDCG@10 against the best baseline.",
     ]
     for dataset in dict.fromkeys(row["dataset"] for row in rows):
         lines += _section([row for row in rows if row["dataset"] == dataset])
@@ -84,7 +84,7 @@ def _section(rows: list[Row]) -> list[str]:
         "",
         f"## {first['dataset']}",
         "",
-        f"{first['protocol'].replace('_', '-').capitalize()}, seen items {first['seen']}, {seeds} seeds, data SHA-256 "
+        f"{first['protocol'].capitalize()}, seen items {first['seen']}, {seeds} seeds, data SHA-256 "
         f"`{first['data_sha256'][:12]}`, best baseline {first['best_baseline']}.",
         "",
         "Test:",
@@ -126,10 +126,9 @@ def _config_hash(config: BenchConfig, dataset: str, name: str) -> str:
     return settings.model_copy(update={"data": settings.data.model_copy(update={"path": ""})}).fingerprint()
 
 
-def _gains(runs: list[Any]) -> Ranks:
-    """Each user's NDCG@10, averaged over seeds."""
-    per_seed = [np.where(run.ranks <= 10, 1 / np.log2(1 + run.ranks), 0.0) for run in runs]
-    return np.mean(per_seed, axis=0)
+def _gains(runs: list[Run]) -> NDArray[np.float64]:
+    """Each test case's NDCG@10, averaged over seeds."""
+    return np.mean([ndcg_by_case(run.ranks, 10) for run in runs], axis=0)
 
 
 def _spreads(runs: list[dict[str, float]], scale: float) -> dict[str, dict[str, float]]:

@@ -9,7 +9,9 @@ from numpy.typing import NDArray
 from dimerec_tf.baselines.popularity import Popularity
 from dimerec_tf.baselines.sequential_rules import SequentialRules
 from dimerec_tf.config import Config, DataConfig, EvaluationConfig
-from dimerec_tf.data.splits import UserExample, load_splits
+from dimerec_tf.data.log_reader import LogError
+from dimerec_tf.data.protocols import SPLIT_NAMES, UserExample
+from dimerec_tf.data.splits import load_splits
 from dimerec_tf.data.vocabulary import Encoder
 from dimerec_tf.evaluation.evaluator import retrieve, target_ranks
 from dimerec_tf.metrics.lists import summarise_lists
@@ -27,7 +29,7 @@ FLOORS = ("popularity", "sequential_rules")
 class Run:
     """One model with one seed on one data set.
 
-    `metrics` and `lists` are of the test split, `validation` of the other; `ranks` `[users]` are the test targets'.
+    `metrics` and `lists` are of the test split, `validation` of the other; `ranks` are the test targets'.
     """
 
     metrics: Metrics
@@ -39,14 +41,21 @@ class Run:
 
 
 class Benchmark:
-    """A log, split and encoded once."""
+    """A log, split and encoded once.
+
+    Raises:
+        LogError: a split has no example; further as for `load_splits`.
+    """
 
     def __init__(self, data: DataConfig, evaluation: EvaluationConfig) -> None:
         self.evaluation = evaluation
         splits = load_splits(data)
+        for name in SPLIT_NAMES:
+            if not getattr(splits, name):
+                raise LogError(f"The log {data.path} gives no {name} example ({data.split.protocol}).")
         self.encoder = Encoder.from_training(splits.train, data.min_item_count)
         self.sequences = Sequences.from_lists(
-            self.encoder.encode([*example.history, example.target]) for example in splits.train
+            self.encoder.encode([*example.history, *example.targets]) for example in splits.train
         )
         self.counts = np.bincount(self.sequences.rows, minlength=self.encoder.num_items + 1)
         self.eval, self.test = splits.eval, splits.test
@@ -89,4 +98,4 @@ class Benchmark:
         histories = [self.encoder.encode(example.history) for example in examples]
         depth = max(self.evaluation.top_k)
         rows = retrieve(ExactRetriever(scorer), histories, self.evaluation.filter_seen, depth)
-        return target_ranks(rows, [self.encoder.row(example.target) for example in examples]), rows
+        return target_ranks(rows, [[self.encoder.row(item) for item in example.targets] for example in examples]), rows

@@ -6,6 +6,7 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
+from dimerec_tf.metrics.ranking import Ranks
 from dimerec_tf.retrieval.exact import Retriever
 
 BATCH = 256
@@ -31,11 +32,18 @@ def retrieve(
     return np.concatenate(retrieved)
 
 
-def target_ranks(retrieved: NDArray[np.int64], targets: Sequence[int]) -> NDArray[np.float64]:
-    """The place (from 1) of each target among the retrieved rows; infinite past them and for row 0."""
-    wanted = np.asarray(targets)[:, np.newaxis]
-    hits = (retrieved == wanted) & (wanted > 0)
-    return np.where(hits.any(axis=1), hits.argmax(axis=1) + 1.0, np.inf)
+def target_ranks(retrieved: NDArray[np.int64], targets: Sequence[Sequence[int]]) -> Ranks:
+    """The place (from 1) of each target among the rows retrieved for its case.
+
+    Args:
+        retrieved: `[cases, depth]`.
+        targets: each case's rows, at least one; 0 for an item outside the catalogue.
+    """
+    ranks = np.full([len(targets), max(map(len, targets), default=0)], np.nan)
+    for case, (rows, wanted) in enumerate(zip(retrieved.tolist(), targets, strict=True)):
+        places = {row: place for place, row in enumerate(rows, start=1) if row}
+        ranks[case, : len(wanted)] = [places.get(row, np.inf) for row in wanted]
+    return ranks
 
 
 def _batches(histories: Sequence[Sequence[int]]) -> Iterator[tf.Tensor]:

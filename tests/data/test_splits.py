@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 from dimerec_tf.config import ConfigError, DataConfig, SplitConfig
 from dimerec_tf.data.boundaries import Boundaries, TimeCounts, resolve_boundaries
 from dimerec_tf.data.log_reader import LogError
+from dimerec_tf.data.protocols import UserExample, global_time, leave_one_out
 from dimerec_tf.data.rejects import TooManyBadRows
-from dimerec_tf.data.splits import UserExample, global_time, leave_one_out, load_splits, order_events
+from dimerec_tf.data.splits import load_splits, order_events
 
 HEADER = "user_id,item_id,timestamp\n"
 EVENTS = st.lists(st.tuples(st.sampled_from("abcdef"), st.integers(0, 12)), min_size=1, max_size=15)
@@ -24,23 +25,23 @@ def log(tmp_path, text: str, name: str = "log.csv", **settings) -> DataConfig:
 
 def test_leave_one_out_holds_out_the_last_two_events():
     assert leave_one_out("u", ["a", "b", "c", "d"]) == {
-        "train": UserExample("u", ["a"], "b"),
-        "eval": UserExample("u", ["a", "b"], "c"),
-        "test": UserExample("u", ["a", "b", "c"], "d"),
+        "train": UserExample("u", ["a"], ["b"]),
+        "eval": UserExample("u", ["a", "b"], ["c"]),
+        "test": UserExample("u", ["a", "b", "c"], ["d"]),
     }
 
 
 @pytest.mark.parametrize("items", [["a"], ["a", "b"]])
 def test_users_with_fewer_than_three_events_train_as_a_whole(items):
-    assert leave_one_out("u", items) == {"train": UserExample("u", items[:-1], items[-1])}
+    assert leave_one_out("u", items) == {"train": UserExample("u", items[:-1], [items[-1]])}
 
 
 def test_global_time_takes_the_first_event_of_each_period():
     examples = global_time("u", list("abcdef"), [1, 2, 5, 6, 9, 9], Boundaries(5, 9))
     assert examples == {
-        "train": UserExample("u", ["a"], "b"),
-        "eval": UserExample("u", ["a", "b"], "c"),
-        "test": UserExample("u", ["a", "b", "c", "d"], "e"),
+        "train": UserExample("u", ["a"], ["b"]),
+        "eval": UserExample("u", ["a", "b"], ["c"]),
+        "test": UserExample("u", ["a", "b", "c", "d"], ["e"]),
     }
 
 
@@ -67,13 +68,13 @@ def test_global_time_never_leaks_the_future(events, eval_from, gap):
     boundaries = Boundaries(eval_from, eval_from + gap)
     examples = global_time(user.user_id, user.items, user.times, boundaries)
     if train := examples.get("train"):
-        assert all(time_of[item] < eval_from for item in [*train.history, train.target])
+        assert all(time_of[item] < eval_from for item in [*train.history, *train.targets])
     starts = {"eval": (eval_from, eval_from + gap), "test": (eval_from + gap, np.inf)}
     for split, (start, end) in starts.items():
         before = {item for item, time in time_of.items() if time < start}
         if split in examples:
             assert set(examples[split].history) == before
-            assert start <= time_of[examples[split].target] < end
+            assert start <= time_of[examples[split].targets[0]] < end
         else:
             assert not before or not any(start <= time < end for time in time_of.values())
 
@@ -90,7 +91,7 @@ def test_leave_one_out_targets_are_the_latest_events(events):
         [len(items)] if len(items) < 3 else [len(items) - 2, len(items) - 1, len(items)],
         strict=True,
     ):
-        assert [*example.history, example.target] == expected[:length]
+        assert [*example.history, *example.targets] == expected[:length]
 
 
 @given(EVENTS)
@@ -127,7 +128,7 @@ def test_ties_keep_file_order_across_files(tmp_path):
     log(tmp_path, "u,third,1\nu,fourth,1\n", "b.csv")
     log(tmp_path, "u,first,1\nu,second,1\nu,zeroth,0\n", "a.csv")
     splits = load_splits(DataConfig(path=str(tmp_path)))
-    assert splits.test == [UserExample("u", ["zeroth", "first", "second", "third"], "fourth")]
+    assert splits.test == [UserExample("u", ["zeroth", "first", "second", "third"], ["fourth"])]
 
 
 def test_duplicates_across_files_count_as_rejected_rows(tmp_path):
@@ -135,7 +136,7 @@ def test_duplicates_across_files_count_as_rejected_rows(tmp_path):
     data = log(tmp_path, "u,a,1\nu,a,3\n", "b.csv", max_bad_fraction=0.25)
     rejected = tmp_path / "rejected"
     splits = load_splits(data.model_copy(update={"path": str(tmp_path)}), rejected)
-    assert splits.test == [UserExample("u", ["a", "b"], "a")]
+    assert splits.test == [UserExample("u", ["a", "b"], ["a"])]
     assert splits.summary.rejected == {"exact duplicate": 1}
     (row,) = map(json.loads, (rejected / "rejected.jsonl").read_text().splitlines())
     assert (row["file"], row["row"]) == (str(tmp_path / "b.csv"), 2)
@@ -163,6 +164,6 @@ def test_a_log_without_events_is_refused(tmp_path):
 def test_a_time_split_reads_boundaries_from_the_whole_log(tmp_path):
     rows = "".join(f"u{time % 2},i{time},{time}\n" for time in range(10))
     splits = load_splits(log(tmp_path, rows, split=SplitConfig(kind="global_time", eval_from=0.6, test_from=0.8)))
-    assert splits.eval == [UserExample("u0", ["i0", "i2", "i4"], "i6"), UserExample("u1", ["i1", "i3", "i5"], "i7")]
-    assert [example.target for example in splits.test] == ["i8", "i9"]
-    assert [example.target for example in splits.train] == ["i4", "i5"]
+    assert splits.eval == [UserExample("u0", ["i0", "i2", "i4"], ["i6"]), UserExample("u1", ["i1", "i3", "i5"], ["i7"])]
+    assert [example.targets for example in splits.test] == [["i8"], ["i9"]]
+    assert [example.targets for example in splits.train] == [["i4"], ["i5"]]

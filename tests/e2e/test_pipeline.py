@@ -107,7 +107,7 @@ def test_the_server_gives_the_ids_that_the_evaluator_counted(first: Run, export:
     finally:
         server.stop()
     ranks = [
-        answer.item_ids.index(target) + 1.0 if target in answer.item_ids else np.inf
+        [answer.item_ids.index(target) + 1.0 if target in answer.item_ids else np.inf]
         for answer, (_, _, target) in zip(answers, examples, strict=True)
     ]
     served = summarise(np.array(ranks), (10, 20))

@@ -6,7 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from dimerec_tf.config import ConfigError
+from dimerec_tf.config import ConfigError, SplitConfig
+from dimerec_tf.data.log_reader import LogError
 from dimerec_tf.evaluation.bench_config import BenchConfig, BenchModel, load_bench_config
 from dimerec_tf.evaluation.bench_report import best_baseline, markdown_page, paired_p_value, report_rows
 from dimerec_tf.evaluation.bench_runs import run_benchmark
@@ -29,7 +30,9 @@ def config(tmp_path_factory: pytest.TempPathFactory) -> BenchConfig:
 
 def _run(ranks: list[float], validation: float) -> Run:
     ndcg = float(np.mean([1 / np.log2(1 + rank) if rank <= 10 else 0 for rank in ranks]))
-    return Run({"NDCG@10": ndcg}, {"NDCG@10": validation}, {"coverage@10": 0.5}, 10.0, 1234, np.array(ranks))
+    return Run(
+        {"NDCG@10": ndcg}, {"NDCG@10": validation}, {"coverage@10": 0.5}, 10.0, 1234, np.array(ranks)[:, np.newaxis]
+    )
 
 
 def test_model_and_floors_are_measured_on_both_splits(config: BenchConfig) -> None:
@@ -60,6 +63,42 @@ def test_a_finished_run_is_not_trained_again(
     np.testing.assert_array_equal(second["dimerec"][0].ranks, first["dimerec"][0].ranks)
     with pytest.raises(AssertionError, match="trained again"):
         run_benchmark(config.model_copy(update={"seeds": (4,)}), tmp_path, said.append)
+
+
+@pytest.mark.parametrize(
+    ("split", "protocol"),
+    [
+        (SplitConfig(kind="users"), "Users 8:1:1, the first 80 % of a user's events predict the rest"),
+        (
+            SplitConfig(kind="sequences", history=4),
+            "Sequences 8:1:1, each prefix's last 4 events predict the next",
+        ),
+    ],
+    ids=lambda value: getattr(value, "kind", ""),
+)
+def test_a_split_between_users_goes_from_log_to_page(
+    config: BenchConfig, tmp_path: Path, split: SplitConfig, protocol: str
+) -> None:
+    model = config.models["dimerec"]
+    data = config.datasets["ring"].model_copy(update={"split": split})
+    quick = model.model_copy(update={"training": model.training.model_copy(update={"epochs": 2})})
+    config = config.model_copy(update={"datasets": {"ring": data}, "models": {"dimerec": quick}})
+    runs = run_benchmark(config, tmp_path, lambda _: None)["ring"]
+    kept = run_benchmark(config, tmp_path, lambda _: None)["ring"]
+    np.testing.assert_array_equal(kept["dimerec"][0].ranks, runs["dimerec"][0].ranks)
+    rules = runs["sequential_rules"][0]
+    several = rules.ranks.shape[1] > 1
+    assert several == ("Recall@10" in rules.metrics) == (split.kind == "users")
+    assert rules.metrics["HR@10"] > 0.9, "the ring is what the rules count"
+    rows = report_rows(config, {"ring": kept}, "dimerec bench")
+    assert 0 < rows[2]["p_value"] <= 1
+    assert f"\n{protocol}, seen items filtered" in markdown_page(rows)
+
+
+def test_a_log_without_anything_held_out_is_refused(config: BenchConfig, tmp_path: Path) -> None:
+    (tmp_path / "log.csv").write_text("user_id,item_id,timestamp\nu,a,1\nu,b,2\n")
+    with pytest.raises(LogError, match=r"log\.csv gives no eval example \(leave-one-out\)"):
+        Benchmark(config.datasets["ring"].model_copy(update={"path": str(tmp_path / "log.csv")}), config.evaluation)
 
 
 def test_rows_hold_mean_and_sample_deviation_in_percent_and_a_p_value(config: BenchConfig) -> None:

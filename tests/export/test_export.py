@@ -150,8 +150,8 @@ def test_served_ids_are_the_evaluated_ids(served: Served, scorer: ModelScorer) -
         filter_seen=True,
         depth=50,
     )
-    ranks = target_ranks(rows, [IDS.index(row[4].decode()) + 1 for row in evaluated])
-    assert ranks.tolist() == [5.0] * len(histories)
+    ranks = target_ranks(rows, [[IDS.index(row[4].decode()) + 1] for row in evaluated])
+    assert ranks.tolist() == [[5.0]] * len(histories)
 
 
 def test_the_exact_export_has_core_ops_only(exports: dict[str, Path]) -> None:

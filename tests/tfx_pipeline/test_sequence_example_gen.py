@@ -15,10 +15,11 @@ from tfx.dsl.components.base.base_beam_executor import BaseBeamExecutor
 from tfx.orchestration import data_types
 from tfx.types import artifact_utils, standard_artifacts
 
-from dimerec_tf.config import DataConfig, SplitConfig
+from dimerec_tf.config import ConfigError, DataConfig, SplitConfig
 from dimerec_tf.data.log_reader import LogError
+from dimerec_tf.data.protocols import SPLIT_NAMES, UserExample
 from dimerec_tf.data.rejects import TooManyBadRows
-from dimerec_tf.data.splits import SPLIT_NAMES, UserExample, load_splits
+from dimerec_tf.data.splits import load_splits
 from tfx_pipeline.components.sequence_example_gen.component import SequenceExampleGen, input_place
 from tfx_pipeline.components.sequence_example_gen.events import AddTimes, ReadEvents, ResolveBoundaries, SplitUser
 from tfx_pipeline.components.sequence_example_gen.executor import Executor
@@ -43,8 +44,8 @@ class Output(NamedTuple):
     def _decode(example: tf.train.Example) -> UserExample:
         features = {key: [v.decode() for v in f.bytes_list.value] for key, f in example.features.feature.items()}
         assert set(features) == {"user_id", "history_item_ids", "target_item_id"}
-        (user,), (target,) = features["user_id"], features["target_item_id"]
-        return UserExample(user, features["history_item_ids"], target)
+        (user,), targets = features["user_id"], features["target_item_id"]
+        return UserExample(user, features["history_item_ids"], targets)
 
 
 def run(data: DataConfig, folder: Path) -> Output:
@@ -140,6 +141,15 @@ def test_a_log_without_events_is_refused(tmp_path, split):
     (tmp_path / "log.csv").write_text(HEADER + ",a,1\n")
     with pytest.raises(LogError, match="no valid event; rows set aside: 1 missing user id"):
         run(DataConfig(path=str(tmp_path / "log.csv"), split=split, max_bad_fraction=1.0), tmp_path)
+
+
+@pytest.mark.parametrize("kind", ["sequences", "users"])
+def test_a_split_between_users_is_refused_in_one_sentence(log, tmp_path, kind):
+    message = (
+        rf"^A pipeline splits by leave_one_out or global_time: data\.split\.kind {kind} is for `dimerec bench` only\.$"
+    )
+    with pytest.raises(ConfigError, match=message):
+        run(DataConfig(path=str(log), split=SplitConfig(kind=kind)), tmp_path)
 
 
 def test_no_files_are_refused(tmp_path):

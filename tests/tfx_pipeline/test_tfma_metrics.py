@@ -17,11 +17,11 @@ RNG = np.random.default_rng(9)
 IDS = np.array([f"item-{n}".encode() for n in range(60)], dtype=object)
 PREDICTIONS = np.stack([RNG.permutation(IDS)[:50] for _ in range(200)])
 LABELS = RNG.choice(IDS, 200)
-RANKS = np.array([target_rank(label, row) for label, row in zip(LABELS, PREDICTIONS, strict=True)])
+RANKS = np.array([[target_rank(label, row)] for label, row in zip(LABELS, PREDICTIONS, strict=True)])
 
 
 def test_ranks_are_places_in_the_list() -> None:
-    for label, row, rank in zip(LABELS, PREDICTIONS, RANKS, strict=True):
+    for label, row, rank in zip(LABELS, PREDICTIONS, RANKS[:, 0], strict=True):
         assert rank == (row.tolist().index(label) + 1 if label in row else np.inf)
 
 
@@ -71,7 +71,7 @@ def test_example_weights_count() -> None:
         )
         sums = combiner.add_input(sums, element)
     (value,) = combiner.extract_output(sums).values()
-    assert value == pytest.approx(np.average(RANKS <= 10, weights=weights))
+    assert value == pytest.approx(np.average(RANKS[:, 0] <= 10, weights=weights))
 
 
 def test_parts_merge_in_any_order() -> None:

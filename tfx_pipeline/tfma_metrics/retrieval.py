@@ -95,7 +95,7 @@ class RankGainCombiner(beam.CombineFn):
                 require_single_example_weight=True,
             )
         )
-        gain = _GAINS[self.gain](np.array([target_rank(label, prediction)]), self.top_k)
+        gain = _GAINS[self.gain](np.array([[target_rank(label, prediction)]]), self.top_k)
         return sums[0] + float(weight) * gain, sums[1] + float(weight)
 
     def merge_accumulators(self, parts: Iterable[Sums]) -> Sums:

@@ -8,10 +8,12 @@ from tfx.components.example_gen.component import FileBasedExampleGen
 from tfx.dsl.components.base.executor_spec import BeamExecutorSpec
 from tfx.proto import example_gen_pb2
 
-from dimerec_tf.config import DataConfig
+from dimerec_tf.config import ConfigError, DataConfig
 from dimerec_tf.data.log_reader import LOG_SUFFIXES
-from dimerec_tf.data.splits import SPLIT_NAMES
+from dimerec_tf.data.protocols import SPLIT_NAMES
 from tfx_pipeline.components.sequence_example_gen.executor import ALL_FILES, Executor
+
+PIPELINE_SPLITS = ("leave_one_out", "global_time")
 
 
 class SequenceExampleGen(FileBasedExampleGen):
@@ -29,7 +31,15 @@ class SequenceExampleGen(FileBasedExampleGen):
             data: where the log is, how to read and how to split it.
             rejected_dir: where rows set aside and their summary are written; the same for every run.
             code_version: part of the cache key, so that an edit of the code is not masked by an older result.
+
+        Raises:
+            ConfigError: the split gives users several examples or targets.
         """
+        if data.split.kind not in PIPELINE_SPLITS:
+            raise ConfigError(
+                f"A pipeline splits by {' or '.join(PIPELINE_SPLITS)}: data.split.kind {data.split.kind} is for "
+                "`dimerec bench` only."
+            )
         base, pattern = input_place(data.path)
         settings = Struct()
         settings.update({"data": data.model_dump_json(), "rejected_dir": rejected_dir, "code_version": code_version})

@@ -14,8 +14,9 @@ from apache_beam.metrics import Metrics
 from dimerec_tf.config import ConfigError, DataConfig, SplitConfig
 from dimerec_tf.data.boundaries import Boundaries, TimeCounts, resolve_boundaries
 from dimerec_tf.data.log_reader import EventBatch, LogError, read_file
+from dimerec_tf.data.protocols import UserExample, split_user
 from dimerec_tf.data.rejects import RejectedRow
-from dimerec_tf.data.splits import UserExample, duplicate_row, order_events, split_user
+from dimerec_tf.data.splits import duplicate_row, order_events
 
 TIMES, REJECTED, FAILURES, KEPT = "times", "rejected", "failures", "kept"
 _METRICS = "dimerec"
@@ -119,7 +120,7 @@ def to_tf_example(example: UserExample) -> tf.train.Example:
     values = {
         "user_id": [example.user_id],
         "history_item_ids": example.history,
-        "target_item_id": [example.target],
+        "target_item_id": example.targets,
     }
     features = {
         name: tf.train.Feature(bytes_list=tf.train.BytesList(value=[text.encode() for text in texts]))

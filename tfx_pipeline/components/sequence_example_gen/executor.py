@@ -22,8 +22,9 @@ from tfx.utils import proto_utils
 
 from dimerec_tf.config import DataConfig
 from dimerec_tf.data.log_reader import LOG_SUFFIXES, LogError, is_log_file
+from dimerec_tf.data.protocols import SPLIT_NAMES
 from dimerec_tf.data.rejects import REJECTED_FILE, SUMMARY_FILE, Summary
-from dimerec_tf.data.splits import SPLIT_NAMES, no_events
+from dimerec_tf.data.splits import no_events
 from tfx_pipeline.components.sequence_example_gen.events import (
     FAILURES,
     KEPT,
