@@ -5,6 +5,7 @@ Every class refuses unknown keys and is immutable; `Config.fingerprint` goes int
 
 import hashlib
 import json
+from collections.abc import Mapping
 from importlib import resources
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
@@ -184,6 +185,22 @@ def parse_config(values: dict[str, Any]) -> Config:
         ConfigError: a key is unknown or a value unusable.
     """
     return validate(Config, values)
+
+
+def vary(config: Config, changes: Mapping[str, Any]) -> Config:
+    """A configuration with other values for keys of its model, written like `diffusion.num_steps`.
+
+    Raises:
+        ConfigError: a key is unknown or a value unusable.
+    """
+    values = config.model_dump()
+    for key, value in changes.items():
+        *sections, last = key.split(".")
+        place = values["model"]
+        for section in sections:
+            place = place.setdefault(section, {})
+        place[last] = value
+    return parse_config(values)
 
 
 def validate(kind: type[AnySection], values: dict[str, Any]) -> AnySection:

@@ -103,6 +103,8 @@ class DimeRecConfig(SequenceModelConfig):
     `sphere` says which vectors have unit length: `all` (x0, its estimate, and the item vectors of both softmaxes and
     the index), `dam_only` (x0 and its estimate, as Algorithm 1 prints) or `raw` (none: Gaussian diffusion).
     `temperature` divides the inner products of queries of unit length, whose logits would otherwise be bounded.
+    `retrieval` is by the `next_interest` at the end of the reverse walk, or by GEM's `interests`, of which an item's
+    best one counts; training does not depend on it.
     """
 
     kind: Literal["dimerec"] = "dimerec"
@@ -116,6 +118,7 @@ class DimeRecConfig(SequenceModelConfig):
     sphere: Literal["all", "dam_only", "raw"] = "all"
     backbone: BackboneConfig = BackboneConfig()
     guidance: GuidanceConfig = GuidanceConfig()
+    retrieval: Literal["next_interest", "interests"] = "next_interest"
     denoiser: DenoiserConfig = DenoiserConfig()
     diffusion: DiffusionConfig = DiffusionConfig()
     negatives: NegativesConfig = NegativesConfig()

@@ -1,7 +1,7 @@
 """What a benchmark runs: models x data sets x seeds, from one YAML file."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any, NamedTuple
 
 from pydantic import Field, model_validator
 
@@ -11,23 +11,49 @@ from dimerec_tf.config import (
     EvaluationConfig,
     ModelConfig,
     TrainingConfig,
+    load_preset,
     read_yaml,
     validate,
+    vary,
 )
 from dimerec_tf.config_base import Section
 from dimerec_tf.config_model import DimeRecConfig
 
 
+class Comparison(NamedTuple):
+    """What models are compared on: a data set, with seen items left out or kept."""
+
+    dataset: str
+    filter_seen: bool
+
+
 class BenchModel(Section):
-    """A model and its training; `datasets` restricts it to those named, for settings chosen on one of them."""
+    """A model and its training; `datasets` restricts it to those named, for settings chosen on one of them.
+
+    `preset` takes both from a shipped configuration; what `changes` holds replaces keys of its model, sections by dots
+    (`denoiser.dropout: 0.1`).
+    """
 
     model: ModelConfig = DimeRecConfig()
     training: TrainingConfig = TrainingConfig()
     datasets: tuple[str, ...] = ()
 
+    @model_validator(mode="before")
+    @classmethod
+    def _from_preset(cls, values: Any) -> Any:
+        if not isinstance(values, dict) or "preset" not in values:
+            return values
+        extra = set(values) - {"preset", "changes", "datasets"}
+        if extra:
+            raise ValueError(f"preset already says what model and training are; take out {', '.join(sorted(extra))}")
+        shipped = vary(load_preset(values["preset"]), values.get("changes", {}))
+        return {"model": shipped.model, "training": shipped.training, "datasets": values.get("datasets", ())}
+
 
 class BenchConfig(Section):
-    """A benchmark. The floors always run, whatever `models` names."""
+    """A benchmark. The floors always run, whatever `models` names; seen items are left out in one table and kept in
+    another.
+    """
 
     datasets: Annotated[dict[str, DataConfig], Field(min_length=1)]
     models: dict[str, BenchModel]
@@ -46,10 +72,17 @@ class BenchConfig(Section):
         """The models that run on a data set."""
         return {name: model for name, model in self.models.items() if not model.datasets or dataset in model.datasets}
 
-    def run_config(self, dataset: str, model: BenchModel) -> Config:
-        """The configuration of one model on one data set; the seed is put in by the run."""
+    def evaluation_of(self, comparison: Comparison) -> EvaluationConfig:
+        """How a comparison is measured."""
+        return self.evaluation.model_copy(update={"filter_seen": comparison.filter_seen})
+
+    def run_config(self, comparison: Comparison, model: BenchModel) -> Config:
+        """The configuration of one model in a comparison; the seed is put in by the run."""
         return Config(
-            data=self.datasets[dataset], model=model.model, training=model.training, evaluation=self.evaluation
+            data=self.datasets[comparison.dataset],
+            model=model.model,
+            training=model.training,
+            evaluation=self.evaluation_of(comparison),
         )
 
 

@@ -6,8 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
-from dimerec_tf.evaluation.bench_config import BenchConfig
-from dimerec_tf.evaluation.bench_runs import Runs, data_hash
+from dimerec_tf.evaluation.bench_config import BenchConfig, Comparison
+from dimerec_tf.evaluation.bench_runs import Runs, data_hash, settings_fingerprint
 from dimerec_tf.evaluation.benchmark import FLOORS, Run
 from dimerec_tf.metrics.ranking import ndcg_by_case
 
@@ -15,34 +15,33 @@ Row = dict[str, Any]
 CHOSEN_BY = "NDCG@10"
 
 
-def report_rows(config: BenchConfig, results: dict[str, Runs], command: str) -> list[Row]:
-    """One row for each data set and model: mean and standard deviation over seeds, accuracy in percent.
+def report_rows(config: BenchConfig, results: dict[Comparison, Runs], command: str) -> list[Row]:
+    """One row for each model in each comparison: mean and standard deviation over seeds, accuracy in percent.
 
-    `p_value` is that of a paired t-test over test cases' NDCG@10, averaged over seeds, between a DimeRec and the model
-    of another kind that is best on validation.
+    `p_values` are those of paired t-tests over test cases' NDCG@10, averaged over seeds, of a DimeRec against the
+    model of another kind that is best on validation (`best_baseline`) and against every other DimeRec.
     """
     rows = []
-    for dataset, runs in results.items():
+    for comparison, runs in results.items():
         best = best_baseline(config, runs)
-        sha256 = data_hash(config.datasets[dataset])
+        sha256 = data_hash(config.datasets[comparison.dataset])
         for name, of_model in runs.items():
-            is_ours = name not in FLOORS and config.models[name].model.kind == "dimerec"
             rows.append(
                 {
-                    "dataset": dataset,
+                    "dataset": comparison.dataset,
                     "model": name,
                     "preset": name,
-                    "protocol": config.datasets[dataset].split.protocol,
-                    "seen": "filtered" if config.evaluation.filter_seen else "unfiltered",
+                    "protocol": config.datasets[comparison.dataset].split.protocol,
+                    "seen": "filtered" if comparison.filter_seen else "unfiltered",
                     "seeds": list(config.seeds) if name not in FLOORS else [],
                     "metrics": _spreads([run.metrics for run in of_model], 100),
                     "validation": _spreads([run.validation for run in of_model], 100),
                     "lists": _spreads([run.lists for run in of_model], 1),
-                    "p_value": paired_p_value(_gains(of_model), _gains(runs[best])) if is_ours else None,
+                    "p_values": _p_values(config, runs, name, best),
                     "best_baseline": best,
                     "train_seconds": float(np.mean([run.train_seconds for run in of_model])),
                     "parameters": of_model[0].parameters,
-                    "config_hash": _config_hash(config, dataset, name),
+                    "config_hash": _config_hash(config, comparison, name),
                     "data_sha256": sha256,
                     "command": command,
                 }
@@ -50,9 +49,20 @@ def report_rows(config: BenchConfig, results: dict[str, Runs], command: str) -> 
     return rows
 
 
+def _p_values(config: BenchConfig, runs: Runs, name: str, best: str) -> dict[str, float]:
+    if not _is_ours(config, name):
+        return {}
+    others = [best, *(other for other in runs if other != name and _is_ours(config, other))]
+    return {other: paired_p_value(_gains(runs[name]), _gains(runs[other])) for other in others}
+
+
+def _is_ours(config: BenchConfig, name: str) -> bool:
+    return name not in FLOORS and config.models[name].model.kind == "dimerec"
+
+
 def best_baseline(config: BenchConfig, runs: Runs) -> str:
     """The floor or baseline with the best mean NDCG@10 on validation."""
-    others = [name for name in runs if name in FLOORS or config.models[name].model.kind != "dimerec"]
+    others = [name for name in runs if not _is_ours(config, name)]
     return max(others, key=lambda name: np.mean([run.validation[CHOSEN_BY] for run in runs[name]]))
 
 
@@ -70,10 +80,10 @@ def markdown_page(rows: list[Row]) -> str:
         "",
         f"Written by `{rows[0]['command']}`; not edited by hand. Full catalogue, in %, mean ± standard deviation over "
         "seeds; what was chosen was chosen on the validation split. p: paired t-test over test cases' "
-        "NDCG@10 against the best baseline.",
+        "NDCG@10 against the best baseline, and against the other DimeRecs.",
     ]
-    for dataset in dict.fromkeys(row["dataset"] for row in rows):
-        lines += _section([row for row in rows if row["dataset"] == dataset])
+    for key in dict.fromkeys((row["dataset"], row["seen"]) for row in rows):
+        lines += _section([row for row in rows if (row["dataset"], row["seen"]) == key])
     return "\n".join(lines) + "\n"
 
 
@@ -82,7 +92,7 @@ def _section(rows: list[Row]) -> list[str]:
     seeds = max(len(row["seeds"]) for row in rows)
     return [
         "",
-        f"## {first['dataset']}",
+        f"## {first['dataset']}, seen items {first['seen']}",
         "",
         f"{first['protocol'].capitalize()}, seen items {first['seen']}, {seeds} seeds, data SHA-256 "
         f"`{first['data_sha256'][:12]}`, best baseline {first['best_baseline']}.",
@@ -108,8 +118,8 @@ def _table(rows: list[Row], part: str, with_facts: bool = False) -> list[str]:
     for row in rows:
         cells = [row["model"], *(_cell(row[part][name], len(row["seeds"])) for name in names)]
         if with_facts:
-            p_value = "" if row["p_value"] is None else f"{row['p_value']:.2g}"
-            cells += [p_value, f"{row['train_seconds']:.0f}", f"{row['parameters']:,}", f"`{row['config_hash']}`"]
+            p_values = ", ".join(f"{other} {value:.2g}" for other, value in row["p_values"].items())
+            cells += [p_values, f"{row['train_seconds']:.0f}", f"{row['parameters']:,}", f"`{row['config_hash']}`"]
         lines.append("| " + " | ".join(cells) + " |")
     return lines
 
@@ -118,12 +128,8 @@ def _cell(spread: dict[str, float], seeds: int) -> str:
     return f"{spread['mean']:.2f}" + (f" ± {spread['sd']:.2f}" if seeds > 1 else "")
 
 
-def _config_hash(config: BenchConfig, dataset: str, name: str) -> str:
-    """Of the settings alone: where the log lies on this machine does not count."""
-    if name in FLOORS:
-        return ""
-    settings = config.run_config(dataset, config.models[name])
-    return settings.model_copy(update={"data": settings.data.model_copy(update={"path": ""})}).fingerprint()
+def _config_hash(config: BenchConfig, comparison: Comparison, name: str) -> str:
+    return "" if name in FLOORS else settings_fingerprint(config.run_config(comparison, config.models[name]))
 
 
 def _gains(runs: list[Run]) -> NDArray[np.float64]:

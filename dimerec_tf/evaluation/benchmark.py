@@ -17,7 +17,7 @@ from dimerec_tf.evaluation.evaluator import retrieve, target_ranks
 from dimerec_tf.metrics.lists import summarise_lists
 from dimerec_tf.metrics.ranking import Ranks, summarise
 from dimerec_tf.models.base import SequenceModel
-from dimerec_tf.retrieval.exact import ExactRetriever, ModelScorer, Scorer
+from dimerec_tf.retrieval.exact import ExactRetriever, ModelScorer, Retriever, Scorer
 from dimerec_tf.training.fit import fit
 from dimerec_tf.training.sequences import Sequences
 
@@ -40,6 +40,15 @@ class Run:
     ranks: Ranks
 
 
+@dataclass(frozen=True)
+class Trained:
+    """A trained model; `losses` holds each unweighted loss by name, its mean in every epoch."""
+
+    model: SequenceModel
+    losses: dict[str, list[float]]
+    seconds: float
+
+
 class Benchmark:
     """A log, split and encoded once.
 
@@ -47,8 +56,7 @@ class Benchmark:
         LogError: a split has no example; further as for `load_splits`.
     """
 
-    def __init__(self, data: DataConfig, evaluation: EvaluationConfig) -> None:
-        self.evaluation = evaluation
+    def __init__(self, data: DataConfig) -> None:
         splits = load_splits(data)
         for name in SPLIT_NAMES:
             if not getattr(splits, name):
@@ -60,42 +68,48 @@ class Benchmark:
         self.counts = np.bincount(self.sequences.rows, minlength=self.encoder.num_items + 1)
         self.eval, self.test = splits.eval, splits.test
 
-    def run_floor(self, name: str) -> Run:
+    def run_floor(self, name: str, evaluation: EvaluationConfig) -> Run:
         """Measures one of `FLOORS`."""
         started = time.monotonic()
         if name == "popularity":
             scorer: Scorer = Popularity.fit(self.sequences, self.encoder.num_items)
         else:
-            scorer = SequentialRules.fit(self.sequences, self.encoder.num_items, self.evaluation.rules_window)
-        return self._measure(scorer, time.monotonic() - started, parameters=0)
+            scorer = SequentialRules.fit(self.sequences, self.encoder.num_items, evaluation.rules_window)
+        return self._measure(scorer, evaluation, time.monotonic() - started, parameters=0)
 
-    def run_model(self, config: Config) -> Run:
-        """Trains a model with the configuration's seed and measures it."""
-        return self.train_model(config)[1]
-
-    def train_model(self, config: Config) -> tuple[SequenceModel, Run]:
-        """Same as `run_model`, with the model; its `history` holds the losses of every epoch."""
+    def train(self, config: Config) -> Trained:
+        """Trains a model with the configuration's seed."""
         started = time.monotonic()
         model = fit(config, self.sequences, self.encoder.num_items)
-        seconds = time.monotonic() - started
-        parameters = sum(int(np.prod(v.shape)) for v in model.trainable_variables)
-        return model, self._measure(ModelScorer(model), seconds, parameters)
+        losses = {loss: model.history.history[loss] for loss in model.loss_means}
+        return Trained(model, losses, time.monotonic() - started)
 
-    def _measure(self, scorer: Scorer, seconds: float, parameters: int) -> Run:
-        validation, _ = self._ranks(scorer, self.eval)
-        ranks, rows = self._ranks(scorer, self.test)
-        top_k = self.evaluation.top_k
+    def measure(self, trained: Trained, evaluation: EvaluationConfig) -> Run:
+        """Measures a trained model."""
+        parameters = sum(int(np.prod(v.shape)) for v in trained.model.trainable_variables)
+        return self._measure(ModelScorer(trained.model), evaluation, trained.seconds, parameters)
+
+    def search(
+        self, retriever: Retriever, examples: list[UserExample], evaluation: EvaluationConfig
+    ) -> NDArray[np.int64]:
+        """The best rows of each example's history, `[examples, max(top_k)]` or as the retriever shapes them."""
+        histories = [self.encoder.encode(example.history) for example in examples]
+        return retrieve(retriever, histories, evaluation.filter_seen, max(evaluation.top_k))
+
+    def ranks(self, rows: NDArray[np.int64], examples: list[UserExample]) -> Ranks:
+        """The places of the examples' targets among `[examples, depth]` rows."""
+        return target_ranks(rows, [[self.encoder.row(item) for item in example.targets] for example in examples])
+
+    def _measure(self, scorer: Scorer, evaluation: EvaluationConfig, seconds: float, parameters: int) -> Run:
+        retriever = ExactRetriever(scorer)
+        validation = self.ranks(self.search(retriever, self.eval, evaluation), self.eval)
+        rows = self.search(retriever, self.test, evaluation)
+        ranks = self.ranks(rows, self.test)
         return Run(
-            metrics=summarise(ranks, top_k),
-            validation=summarise(validation, top_k),
-            lists=summarise_lists(rows, self.counts, top_k),
+            metrics=summarise(ranks, evaluation.top_k),
+            validation=summarise(validation, evaluation.top_k),
+            lists=summarise_lists(rows, self.counts, evaluation.top_k),
             train_seconds=round(seconds, 1),
             parameters=parameters,
             ranks=ranks,
         )
-
-    def _ranks(self, scorer: Scorer, examples: list[UserExample]) -> tuple[Ranks, NDArray[np.int64]]:
-        histories = [self.encoder.encode(example.history) for example in examples]
-        depth = max(self.evaluation.top_k)
-        rows = retrieve(ExactRetriever(scorer), histories, self.evaluation.filter_seen, depth)
-        return target_ranks(rows, [[self.encoder.row(item) for item in example.targets] for example in examples]), rows

@@ -1,34 +1,13 @@
 """Ablations: DimeRec without each loss, each module and the walk."""
 
-from typing import cast
-
 import numpy as np
 import pandas as pd
-import tensorflow as tf
 from matplotlib.figure import Figure
 
 from dimerec_tf.figures.drawing import BLUE, SKY, panels, with_symbols
-from dimerec_tf.figures.study import ABLATIONS, FULL, TOP_K, WITHOUT_DAM, Study, percent
-from dimerec_tf.metrics.ranking import summarise
-from dimerec_tf.models.dimerec import DimeRec
-from dimerec_tf.retrieval.exact import ExactRetriever, ModelScorer
+from dimerec_tf.figures.study import ABLATIONS, FULL, Study, percent
 
 METRICS = ("HR@50", "NDCG@50")
-
-
-class BestInterest:
-    """DimeRec without DAM: the interests are the queries, and an item's best one counts. See `QueryModel`."""
-
-    def __init__(self, model: DimeRec) -> None:
-        self.model = model
-
-    def query(self, history: tf.Tensor) -> tf.Tensor:
-        """`[batch, length]` rows to `[batch, interests, dim]`."""
-        return self.model.interest_queries(history)
-
-    def item_vectors(self) -> tf.Tensor:
-        """`[num_items, dim]`."""
-        return self.model.item_vectors()
 
 
 def data(study: Study) -> pd.DataFrame:
@@ -39,11 +18,7 @@ def data(study: Study) -> pd.DataFrame:
     """
     rows = []
     for variant, changes in ABLATIONS.items():
-        trained = study.trained(variant, changes)
-        metrics = trained.run.metrics
-        if variant == WITHOUT_DAM:
-            scorer = ModelScorer(BestInterest(cast(DimeRec, trained.model)))
-            metrics = summarise(study.ranks(study.search(ExactRetriever(scorer))), TOP_K)
+        metrics = study.run(variant, changes).metrics
         rows.append({"variant": variant, **{name: percent(metrics[name]) for name in METRICS}})
     return pd.DataFrame(rows)
 

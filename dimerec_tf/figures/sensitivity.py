@@ -33,7 +33,7 @@ def data(study: Study) -> pd.DataFrame:
         for value in sorted({*values, configured}):
             is_configured = value == configured
             name = FULL if is_configured else f"{factor} = {value:g}"
-            metrics = study.trained(name, {} if is_configured else _changes(study.model, factor, value)).run.metrics
+            metrics = study.run(name, {} if is_configured else _changes(study.model, factor, value)).metrics
             accuracy = {metric: percent(metrics[metric]) for metric in METRICS}
             rows.append({"factor": factor, "value": value, "configured": is_configured, **accuracy})
     return pd.DataFrame(rows)

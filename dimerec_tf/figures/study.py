@@ -7,26 +7,26 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dimerec_tf.config import Config, parse_config
+from dimerec_tf.config import Config, vary
 from dimerec_tf.config_model import DimeRecConfig
 from dimerec_tf.errors import DimeRecError
-from dimerec_tf.evaluation.bench_runs import KeptRuns, Trained
-from dimerec_tf.evaluation.evaluator import retrieve, target_ranks
+from dimerec_tf.evaluation.bench_runs import KeptRuns
+from dimerec_tf.evaluation.benchmark import Run, Trained
 from dimerec_tf.metrics.ranking import Ranks
 from dimerec_tf.retrieval.exact import Retriever
 
 Changes = Mapping[str, Any]
 TOP_K = (10, 50)
 
-# What is taken out of DimeRec, by what people call it. Without DAM nothing but GEM is trained: see `ablations`.
-FULL, WITHOUT_DAM, WITHOUT_WALK = "full", "without DAM", "without walk"
+# What is taken out of DimeRec, by what people call it.
+FULL, WITHOUT_WALK = "full", "without walk"
 ABLATIONS: dict[str, Changes] = {
     FULL: {},
     "without L_gem": {"gem_weight": 0.0},
     "without L_recon": {"recon_weight": 0.0},
     "without L_ssm": {"ssm_weight": 0.0},
     "without GEM": {"guidance.kind": "rule", "guidance.rule": "most_recent"},
-    WITHOUT_DAM: {"recon_weight": 0.0, "ssm_weight": 0.0},
+    "without DAM": {"recon_weight": 0.0, "ssm_weight": 0.0, "retrieval": "interests"},
     WITHOUT_WALK: {"sphere": "raw"},
 }
 
@@ -56,38 +56,24 @@ class Study:
         self.config = Config(
             seed=config.seed, data=config.data, model=config.model, training=config.training, evaluation=evaluation
         )
-        self.kept = KeptRuns(directory, dataset, config.data, evaluation, say)
+        self.kept = KeptRuns(directory, dataset, config.data, say)
 
     def trained(self, name: str, changes: Changes) -> Trained:
         """DimeRec with changes to the configuration, see `vary`; `name` is what people call it."""
         return self.kept.trained(name, vary(self.config, changes))
 
+    def run(self, name: str, changes: Changes) -> Run:
+        """The accuracy of the same."""
+        return self.kept.run(name, vary(self.config, changes))
+
     def search(self, retriever: Retriever) -> NDArray[np.int64]:
         """The best 50 rows of each test history, `[users, ..., 50]` as the retriever gives them."""
         benchmark = self.kept.benchmark
-        histories = [benchmark.encoder.encode(example.history) for example in benchmark.test]
-        return retrieve(retriever, histories, self.config.evaluation.filter_seen, max(TOP_K))
+        return benchmark.search(retriever, benchmark.test, self.config.evaluation)
 
     def ranks(self, rows: NDArray[np.int64]) -> Ranks:
-        """The places of the test targets among retrieved rows, `[users, 50]` to `[users]`."""
-        benchmark = self.kept.benchmark
-        return target_ranks(rows, [benchmark.encoder.row(example.target) for example in benchmark.test])
-
-
-def vary(config: Config, changes: Changes) -> Config:
-    """A configuration with other values for keys of its model, written like `diffusion.num_steps`.
-
-    Raises:
-        ConfigError: a value is unusable.
-    """
-    values = config.model_dump()
-    for key, value in changes.items():
-        *sections, last = key.split(".")
-        place = values["model"]
-        for section in sections:
-            place = place[section]
-        place[last] = value
-    return parse_config(values)
+        """The places of the test targets among retrieved rows, `[users, 50]`."""
+        return self.kept.benchmark.ranks(rows, self.kept.benchmark.test)
 
 
 def percent(value: float) -> float:

@@ -54,16 +54,12 @@ class DimeRec(SequenceModel):
         self.log_temperature = tf.Variable(
             np.log(config.temperature), dtype=tf.float32, trainable=config.learned_temperature, name="log_temperature"
         )
-        self.query(tf.zeros([1, 1], tf.int64))
+        self.walk(self.interests(tf.zeros([1, 1], tf.int64)))
 
     def interests(self, history: tf.Tensor) -> tf.Tensor:
         """The guidance sequence: `[batch, length]` rows to `[batch, interests, dim]` (zeros for an empty history)."""
         recent = keep_last(history, self.config.max_history)
         return self.guidance(self._states(recent), recent)
-
-    def interest_queries(self, history: tf.Tensor) -> tf.Tensor:
-        """The interests as L_gem scores items: `[batch, length]` rows to `[batch, interests, dim]`."""
-        return self._scored(self.interests(history))
 
     def walk(self, guidance: tf.Tensor, sample: int = 0) -> tf.Tensor:
         """The reverse walk (Algorithm 2): `[batch, interests, dim]` to its trajectory `[steps, batch, dim]`.
@@ -83,8 +79,12 @@ class DimeRec(SequenceModel):
         )
 
     def query(self, history: tf.Tensor) -> tf.Tensor:
-        """The next-interest vectors e_u: `[batch, length]` rows to `[batch, samples, dim]`, one sample by default."""
+        """What `retrieval` names: `[batch, length]` rows to next interests e_u, `[batch, samples, dim]`, or to the
+        interests as L_gem scores items, `[batch, interests, dim]`.
+        """
         guidance = self.interests(history)
+        if self.config.retrieval == "interests":
+            return self._scored(guidance)
         return tf.stack([self.walk(guidance, sample)[-1] for sample in range(self.config.diffusion.samples)], axis=1)
 
     def item_vectors(self) -> tf.Tensor:
