@@ -57,11 +57,12 @@ def bench(
 
 
 def _of_preset(name: str, seeds: int) -> "BenchConfig":
-    from dimerec_tf.data.public import fetch
+    from dimerec_tf.data.public import INTERACTIONS, ITEMS, fetch
     from dimerec_tf.evaluation.bench_config import BenchConfig, BenchModel
 
     shipped = load_preset(name)
-    data = shipped.data.model_copy(update={"path": str(fetch(name, cache_dir()) / "interactions.csv")})
+    folder = fetch(name, cache_dir())
+    data = shipped.data.model_copy(update={"path": str(folder / INTERACTIONS), "items_path": str(folder / ITEMS)})
     return BenchConfig(
         datasets={name: data},
         models={"dimerec": BenchModel(model=shipped.model, training=shipped.training)},

@@ -34,6 +34,7 @@ def report_rows(config: BenchConfig, results: dict[str, Runs], command: str) -> 
                     "preset": name,
                     "protocol": config.datasets[dataset].split.protocol,
                     "seen": "filtered" if config.evaluation.filter_seen else "unfiltered",
+                    "diversity_weight": config.evaluation.diversity_weight,
                     "seeds": list(config.seeds) if name not in FLOORS else [],
                     "metrics": _spreads([run.metrics for run in of_model], 100),
                     "validation": _spreads([run.validation for run in of_model], 100),
@@ -80,12 +81,13 @@ def markdown_page(rows: list[Row]) -> str:
 def _section(rows: list[Row]) -> list[str]:
     first = rows[0]
     seeds = max(len(row["seeds"]) for row in rows)
+    diverse = f", diversity weight {first['diversity_weight']:g}" if first["diversity_weight"] else ""
     return [
         "",
         f"## {first['dataset']}",
         "",
-        f"{first['protocol'].capitalize()}, seen items {first['seen']}, {seeds} seeds, data SHA-256 "
-        f"`{first['data_sha256'][:12]}`, best baseline {first['best_baseline']}.",
+        f"{first['protocol'].capitalize()}, seen items {first['seen']}{diverse}, {seeds} seeds, "
+        f"data SHA-256 `{first['data_sha256'][:12]}`, best baseline {first['best_baseline']}.",
         "",
         "Test:",
         "",
@@ -95,7 +97,8 @@ def _section(rows: list[Row]) -> list[str]:
         "",
         *_table(rows, "validation"),
         "",
-        "Lists (test): share of the catalogue covered, self-information in bits, popularity against an average item's:",
+        "Lists (test): share of the catalogue covered, self-information in bits, popularity against an average item's; "
+        "where items have categories, how many of them a list has and how far apart its items are (Jaccard distance):",
         "",
         *_table(rows, "lists"),
     ]
@@ -119,11 +122,12 @@ def _cell(spread: dict[str, float], seeds: int) -> str:
 
 
 def _config_hash(config: BenchConfig, dataset: str, name: str) -> str:
-    """Of the settings alone: where the log lies on this machine does not count."""
+    """Of the settings alone: where the files lie on this machine does not count."""
     if name in FLOORS:
         return ""
     settings = config.run_config(dataset, config.models[name])
-    return settings.model_copy(update={"data": settings.data.model_copy(update={"path": ""})}).fingerprint()
+    data = settings.data.model_copy(update={"path": "", "items_path": ""})
+    return settings.model_copy(update={"data": data}).fingerprint()
 
 
 def _gains(runs: list[Run]) -> NDArray[np.float64]:

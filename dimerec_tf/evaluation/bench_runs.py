@@ -37,7 +37,7 @@ def _run_dataset(config: BenchConfig, dataset: str, kept: Path, say: Callable[[s
     say(f"{dataset}: reading {data.path}")
     benchmark = Benchmark(data, config.evaluation)
     runs: Runs = {floor: [benchmark.run_floor(floor)] for floor in FLOORS}
-    marks = f"{data_hash(data)[:12]}-{code_version(dimerec_tf)}"
+    marks = f"{_mark(data)}-{code_version(dimerec_tf)}"
     for name, model in config.models_for(dataset).items():
         runs[name] = []
         for seed in config.seeds:
@@ -56,6 +56,12 @@ def data_hash(data: DataConfig) -> str:
     for file in list_log_files(data.path):
         digest.update(Path(file).read_bytes())
     return digest.hexdigest()
+
+
+def _mark(data: DataConfig) -> str:
+    """Of the content of the log and of the item file, if there is one."""
+    items = f"-{sha256(Path(data.items_path).read_bytes()).hexdigest()[:12]}" if data.items_path else ""
+    return data_hash(data)[:12] + items
 
 
 def _keep(run: Run, config: Config, file: Path) -> None:

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from dimerec_tf.baselines.popularity import Popularity
 from dimerec_tf.baselines.sequential_rules import SequentialRules
 from dimerec_tf.config import Config, DataConfig, EvaluationConfig
+from dimerec_tf.data.items import category_matrix
 from dimerec_tf.data.log_reader import LogError
 from dimerec_tf.data.protocols import SPLIT_NAMES, UserExample
 from dimerec_tf.data.splits import load_splits
@@ -16,12 +17,14 @@ from dimerec_tf.data.vocabulary import Encoder
 from dimerec_tf.evaluation.evaluator import retrieve, target_ranks
 from dimerec_tf.metrics.lists import summarise_lists
 from dimerec_tf.metrics.ranking import Ranks, summarise
+from dimerec_tf.retrieval.controllable import aggregate_lists
 from dimerec_tf.retrieval.exact import ExactRetriever, ModelScorer, Scorer
 from dimerec_tf.training.fit import fit
 from dimerec_tf.training.sequences import Sequences
 
 Metrics = dict[str, float]
 FLOORS = ("popularity", "sequential_rules")
+CANDIDATES = 4  # for each place of a diverse list: what ComiRec's four interests retrieve
 
 
 @dataclass(frozen=True)
@@ -44,6 +47,7 @@ class Benchmark:
 
     Raises:
         LogError: a split has no example; further as for `load_splits`.
+        ItemsError: there is a file of categories, or a weight for them, and it cannot be used.
     """
 
     def __init__(self, data: DataConfig, evaluation: EvaluationConfig) -> None:
@@ -58,6 +62,8 @@ class Benchmark:
         )
         self.counts = np.bincount(self.sequences.rows, minlength=self.encoder.num_items + 1)
         self.eval, self.test = splits.eval, splits.test
+        wanted = data.items_path or evaluation.diversity_weight
+        self.categories = category_matrix(data, self.encoder.ids) if wanted else None
 
     def run_floor(self, name: str) -> Run:
         """Measures one of `FLOORS`."""
@@ -82,14 +88,21 @@ class Benchmark:
         return Run(
             metrics=summarise(ranks, top_k),
             validation=summarise(validation, top_k),
-            lists=summarise_lists(rows, self.counts, top_k),
+            lists=summarise_lists(rows, self.counts, top_k, self.categories),
             train_seconds=round(seconds, 1),
             parameters=parameters,
             ranks=ranks,
         )
 
     def _ranks(self, scorer: Scorer, examples: list[UserExample]) -> tuple[Ranks, NDArray[np.int64]]:
-        histories = [self.encoder.encode(example.history) for example in examples]
-        depth = max(self.evaluation.top_k)
-        rows = retrieve(ExactRetriever(scorer), histories, self.evaluation.filter_seen, depth)
+        rows = self._lists(scorer, [self.encoder.encode(example.history) for example in examples])
         return target_ranks(rows, [[self.encoder.row(item) for item in example.targets] for example in examples]), rows
+
+    def _lists(self, scorer: Scorer, histories: list[list[int]]) -> NDArray[np.int64]:
+        """Recommended rows `[histories, largest k]`."""
+        depth, weight = max(self.evaluation.top_k), self.evaluation.diversity_weight
+        retrieved = CANDIDATES * depth if weight else depth
+        scores, rows = retrieve(ExactRetriever(scorer), histories, self.evaluation.filter_seen, retrieved)
+        if self.categories is None or not weight:
+            return rows
+        return aggregate_lists(scores, rows, self.categories, weight, depth)

@@ -5,14 +5,20 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from typer.testing import CliRunner
 
-from dimerec_tf.config import ConfigError, SplitConfig
+from dimerec_tf.cli.main import app
+from dimerec_tf.config import Config, ConfigError, EvaluationConfig, SplitConfig
+from dimerec_tf.data import public
+from dimerec_tf.data.items import ItemsError
 from dimerec_tf.data.log_reader import LogError
+from dimerec_tf.errors import DimeRecError
+from dimerec_tf.evaluation import bench_runs
 from dimerec_tf.evaluation.bench_config import BenchConfig, BenchModel, load_bench_config
 from dimerec_tf.evaluation.bench_report import best_baseline, markdown_page, paired_p_value, report_rows
 from dimerec_tf.evaluation.bench_runs import run_benchmark
 from dimerec_tf.evaluation.benchmark import Benchmark, Run
-from tests.e2e.small_log import small_config, write_log
+from tests.e2e.small_log import NUM_ITEMS, small_config, write_log
 
 
 @pytest.fixture(scope="module")
@@ -95,6 +101,44 @@ def test_a_split_between_users_goes_from_log_to_page(
     assert f"\n{protocol}, seen items filtered" in markdown_page(rows)
 
 
+def test_a_diversity_weight_gives_lists_of_more_categories(config: BenchConfig, tmp_path: Path) -> None:
+    (tmp_path / "items.csv").write_text(
+        "item_id,category\n" + "".join(f"i{item},{'ABCDE'[item // 8]}\n" for item in range(NUM_ITEMS))
+    )
+    data = config.datasets["ring"].model_copy(update={"items_path": str(tmp_path / "items.csv")})
+    off, on = (EvaluationConfig(top_k=(10, 20), diversity_weight=weight) for weight in (0.0, 1000.0))
+    plain, diverse = (Benchmark(data, evaluation).run_floor("popularity") for evaluation in (off, on))
+    without = Benchmark(config.datasets["ring"], off).run_floor("popularity")
+    np.testing.assert_array_equal(plain.ranks, without.ranks)
+    assert set(plain.lists) - set(without.lists) == {"categories@10", "diversity@10", "categories@20", "diversity@20"}
+    assert diverse.lists["categories@10"] == 5 > plain.lists["categories@10"]
+    assert diverse.lists["diversity@10"] == pytest.approx(1 - 5 / 45), "two of each category"
+
+
+def test_a_diversity_weight_without_categories_is_refused(config: BenchConfig) -> None:
+    with pytest.raises(ItemsError, match=r"data\.items_path is empty"):
+        Benchmark(config.datasets["ring"], config.evaluation.model_copy(update={"diversity_weight": 0.5}))
+
+
+def test_other_categories_make_another_run(
+    config: BenchConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trained = []
+
+    def train(benchmark: Benchmark, settings: Config) -> Run:
+        trained.append(settings.seed)
+        return benchmark.run_floor("popularity")
+
+    monkeypatch.setattr(Benchmark, "run_model", train)
+    items = tmp_path / "items.csv"
+    data = config.datasets["ring"].model_copy(update={"items_path": str(items)})
+    config = config.model_copy(update={"datasets": {"ring": data}})
+    for text in ("i1,A", "i1,A", "i1,B"):
+        items.write_text(f"item_id,category\n{text}\n")
+        run_benchmark(config, tmp_path / "kept", lambda _: None)
+    assert len(trained) == 2
+
+
 def test_a_log_without_anything_held_out_is_refused(config: BenchConfig, tmp_path: Path) -> None:
     (tmp_path / "log.csv").write_text("user_id,item_id,timestamp\nu,a,1\nu,b,2\n")
     with pytest.raises(LogError, match=r"log\.csv gives no eval example \(leave-one-out\)"):
@@ -119,6 +163,9 @@ def test_rows_hold_mean_and_sample_deviation_in_percent_and_a_p_value(config: Be
     page = markdown_page(rows)
     assert page.index("| popularity |") < page.index("| sequential_rules |") < page.index("| dimerec |")
     assert "seen items filtered, 2 seeds" in page and "Leave-one-out" in page and "`dimerec bench`" in page
+    diverse = config.evaluation.model_copy(update={"diversity_weight": 0.5})
+    rows = report_rows(config.model_copy(update={"evaluation": diverse}), {"ring": runs}, "dimerec bench")
+    assert "seen items filtered, diversity weight 0.5, " in markdown_page(rows)
 
 
 def test_where_the_log_lies_does_not_change_the_configurations_hash(config: BenchConfig, tmp_path: Path) -> None:
@@ -161,3 +208,21 @@ def test_a_model_restricted_to_a_data_set_that_is_not_there_is_an_error(tmp_path
     file.write_text("datasets: {a: {path: log.csv}, b: {path: log.csv}}\nmodels: {m: {datasets: [b]}, n: {}}\n")
     loaded = load_bench_config(file)
     assert list(loaded.models_for("a")) == ["n"] and list(loaded.models_for("b")) == ["m", "n"]
+
+
+def test_a_preset_is_measured_with_the_categories_of_its_data_set(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    asked: list[BenchConfig] = []
+
+    def stop(settings: BenchConfig, *_: object) -> None:
+        asked.append(settings)
+        raise DimeRecError("enough")
+
+    monkeypatch.setattr(public, "fetch", lambda name, cache: tmp_path / name)
+    monkeypatch.setattr(bench_runs, "run_benchmark", stop)
+    result = CliRunner().invoke(app, ["bench", "--preset", "ml-100k", "--output", str(tmp_path / "out")])
+    assert str(result.exception) == "enough"
+    data = asked[0].datasets["ml-100k"]
+    assert data.path == str(tmp_path / "ml-100k" / "interactions.csv")
+    assert data.items_path == str(tmp_path / "ml-100k" / "items.csv")
