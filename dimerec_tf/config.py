@@ -90,10 +90,12 @@ class DataConfig(Section):
     """Where the log is and how to read it.
 
     `path` is a file or a directory of CSV (`.csv`, `.tsv`, `.inter`, gzip or not) or Parquet files. Times are numbers
-    (any unit whose order is time) or ISO 8601 text.
+    (any unit whose order is time) or ISO 8601 text. `items_path`, if there is one, is a text file with the same
+    delimiter and the columns item_id and category (several separated by `|`), from which benchmarks take categories.
     """
 
     path: str = ""
+    items_path: str = ""
     user_column: str = "user_id"
     item_column: str = "item_id"
     time_column: str = "timestamp"
@@ -116,7 +118,8 @@ class EvaluationConfig(Section):
     """What the Evaluator counts and what it takes to be blessed.
 
     A model is blessed when its HR@10 reaches `min_hit_rate_at_10` and falls at most `max_drop_at_10` (absolute)
-    behind the last blessed model's.
+    behind the last blessed model's. A `diversity_weight` above 0 trades scores for lists of different categories, see
+    `retrieval/controllable.py`; in benchmarks only, on data with an `items_path`.
     """
 
     top_k: tuple[PositiveInt, ...] = (10, 20, 50)
@@ -124,6 +127,7 @@ class EvaluationConfig(Section):
     min_hit_rate_at_10: Fraction = 0.0
     max_drop_at_10: Fraction = 0.01
     rules_window: PositiveInt = 10
+    diversity_weight: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.0
 
     @model_validator(mode="after")
     def _has_ten(self) -> "EvaluationConfig":

@@ -3,7 +3,7 @@
 import tensorflow_model_analysis as tfma
 from google.protobuf.wrappers_pb2 import BoolValue
 
-from dimerec_tf.config import EvaluationConfig
+from dimerec_tf.config import ConfigError, EvaluationConfig
 from dimerec_tf.features import TARGET
 from tfx_pipeline.tfma_metrics import retrieval
 
@@ -18,7 +18,15 @@ def evaluation_config(evaluation: EvaluationConfig, judge: bool) -> tfma.EvalCon
     Args:
         evaluation: cut-offs and thresholds.
         judge: whether the thresholds decide on a blessing; floors are only measured.
+
+    Raises:
+        ConfigError: lists are to be diverse, which what is exported and served does not do.
     """
+    if evaluation.diversity_weight:
+        raise ConfigError(
+            f"A pipeline evaluates the lists that are served: evaluation.diversity_weight "
+            f"{evaluation.diversity_weight} is for `dimerec bench` only."
+        )
     metrics = []
     for k in evaluation.top_k:
         for metric in (retrieval.HitRate(top_k=k), retrieval.NDCG(top_k=k)):

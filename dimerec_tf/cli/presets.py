@@ -11,8 +11,9 @@ def load_preset_with_data(name: str) -> Config:
         ConfigError: there is no such preset.
         DatasetError: its data set could not be fetched.
     """
-    from dimerec_tf.data.public import fetch
+    from dimerec_tf.data.public import INTERACTIONS, ITEMS, fetch
 
     shipped = load_preset(name)
-    data = shipped.data.model_copy(update={"path": str(fetch(name, cache_dir()) / "interactions.csv")})
+    folder = fetch(name, cache_dir())
+    data = shipped.data.model_copy(update={"path": str(folder / INTERACTIONS), "items_path": str(folder / ITEMS)})
     return shipped.model_copy(update={"data": data})

@@ -31,6 +31,7 @@ Full text: https://files.grouplens.org/datasets/movielens/ml-100k-README.txt
 Cite: F. Maxwell Harper and Joseph A. Konstan. 2015. The MovieLens Datasets: History and Context. ACM Transactions on \
 Interactive Intelligent Systems 5, 4, Article 19. https://doi.org/10.1145/2827872"""
 
+ITEM_COLUMNS = ("item_id", "title", "year", "category")  # which are genres here
 _YEAR = re.compile(r"^(?P<title>.*?)\s*\((?P<year>\d{4})\)(?:\s*\(V\))?$")
 
 
@@ -121,14 +122,12 @@ def _item(number: str, title: str, genres: Sequence[str]) -> list[str]:
     """Splits `Toy Story (1995)` into title and year; the year is '' where there is none."""
     match = _YEAR.match(title.strip())
     name, year = (match["title"], match["year"]) if match else (title.strip(), "")
-    return [number, name, year, " ".join(genres)]
+    return [number, name, year, "|".join(genres)]
 
 
 def _normalised(ratings: Iterable[Sequence[str]], items: Iterable[Sequence[str]]) -> Normalised:
     events = ((user, item, time) for user, item, _, time in ratings)
-    return Normalised(
-        _csv(["user_id", "item_id", "timestamp"], events), _csv(["item_id", "title", "year", "genres"], items)
-    )
+    return Normalised(_csv(["user_id", "item_id", "timestamp"], events), _csv(ITEM_COLUMNS, items))
 
 
 def _csv(header: Sequence[str], rows: Iterable[Sequence[str]]) -> bytes:

@@ -35,7 +35,7 @@ def fetch(name: str, cache_dir: str | Path) -> Path:
 
     Returns:
         The directory with `interactions.csv` (user_id, item_id, timestamp; in the publisher's order) and `items.csv`
-        (item_id, title, year, genres).
+        (item_id, title, year, category: usable as `data.items_path`).
 
     Raises:
         DatasetError: there is no such data set, or no source could be reached.
@@ -88,6 +88,8 @@ def _defects(name: str, contents: dict[str, bytes]) -> str:
             return f"{file} has {found:,} rows instead of {rows:,}"
     if sha256(contents[INTERACTIONS]).hexdigest() != DATASET_SHA256[name]:
         return f"{INTERACTIONS} has another checksum than it should"
+    if not contents[ITEMS].startswith(",".join(movielens.ITEM_COLUMNS).encode()):
+        return f"{ITEMS} has other columns than {', '.join(movielens.ITEM_COLUMNS)}"
     return ""
 
 

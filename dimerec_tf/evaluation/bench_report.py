@@ -33,6 +33,7 @@ def report_rows(config: BenchConfig, results: dict[Comparison, Runs], command: s
                     "preset": name,
                     "protocol": config.datasets[comparison.dataset].split.protocol,
                     "seen": "filtered" if comparison.filter_seen else "unfiltered",
+                    "diversity_weight": config.evaluation.diversity_weight,
                     "seeds": list(config.seeds) if name not in FLOORS else [],
                     "metrics": _spreads([run.metrics for run in of_model], 100),
                     "validation": _spreads([run.validation for run in of_model], 100),
@@ -90,12 +91,13 @@ def markdown_page(rows: list[Row]) -> str:
 def _section(rows: list[Row]) -> list[str]:
     first = rows[0]
     seeds = max(len(row["seeds"]) for row in rows)
+    diverse = f", diversity weight {first['diversity_weight']:g}" if first["diversity_weight"] else ""
     return [
         "",
         f"## {first['dataset']}, seen items {first['seen']}",
         "",
-        f"{first['protocol'].capitalize()}, seen items {first['seen']}, {seeds} seeds, data SHA-256 "
-        f"`{first['data_sha256'][:12]}`, best baseline {first['best_baseline']}.",
+        f"{first['protocol'].capitalize()}, seen items {first['seen']}{diverse}, {seeds} seeds, "
+        f"data SHA-256 `{first['data_sha256'][:12]}`, best baseline {first['best_baseline']}.",
         "",
         "Test:",
         "",
@@ -105,7 +107,8 @@ def _section(rows: list[Row]) -> list[str]:
         "",
         *_table(rows, "validation"),
         "",
-        "Lists (test): share of the catalogue covered, self-information in bits, popularity against an average item's:",
+        "Lists (test): share of the catalogue covered, self-information in bits, popularity against an average item's; "
+        "where items have categories, how many of them a list has and how far apart its items are (Jaccard distance):",
         "",
         *_table(rows, "lists"),
     ]

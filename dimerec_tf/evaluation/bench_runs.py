@@ -46,7 +46,7 @@ class KeptRuns:
 
     def run(self, name: str, config: Config) -> Run:
         """A model's accuracy; `name` is what people call the model."""
-        file = self._file("run", settings_fingerprint(config))
+        file = self._file("run", settings_fingerprint(config), _items_hash(self.data))
         if not file.exists():
             run = self.benchmark.measure(self.trained(name, config), config.evaluation)
             facts = {fact: value for fact, value in vars(run).items() if fact != "ranks"}
@@ -72,13 +72,14 @@ class KeptRuns:
         self.directory.mkdir(parents=True, exist_ok=True)
         return f"{data_hash(self.data)[:12]}-{code_version(dimerec_tf)}"
 
-    def _file(self, what: str, fingerprint: str) -> Path:
-        return self.directory / f"{self.dataset}-{what}-{fingerprint}-{self._marks}.npz"
+    def _file(self, what: str, *fingerprints: str) -> Path:
+        return self.directory / f"{'-'.join([self.dataset, what, *fingerprints, self._marks])}.npz"
 
 
 def settings_fingerprint(config: Config) -> str:
-    """`Config.fingerprint`, wherever the log lies."""
-    return config.model_copy(update={"data": config.data.model_copy(update={"path": ""})}).fingerprint()
+    """`Config.fingerprint`, wherever the files lie."""
+    data = config.data.model_copy(update={"path": "", "items_path": ""})
+    return config.model_copy(update={"data": data}).fingerprint()
 
 
 def training_fingerprint(config: Config) -> str:
@@ -124,6 +125,10 @@ def data_hash(data: DataConfig) -> str:
     for file in list_log_files(data.path):
         digest.update(Path(file).read_bytes())
     return digest.hexdigest()
+
+
+def _items_hash(data: DataConfig) -> str:
+    return sha256(Path(data.items_path).read_bytes()).hexdigest()[:12] if data.items_path else ""
 
 
 def _save(file: Path, **arrays: Any) -> None:

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from dimerec_tf.baselines.popularity import Popularity
 from dimerec_tf.baselines.sequential_rules import SequentialRules
 from dimerec_tf.config import Config, DataConfig, EvaluationConfig
+from dimerec_tf.data.items import ItemsError, category_matrix
 from dimerec_tf.data.log_reader import LogError
 from dimerec_tf.data.protocols import SPLIT_NAMES, UserExample
 from dimerec_tf.data.splits import load_splits
@@ -17,12 +18,14 @@ from dimerec_tf.evaluation.evaluator import retrieve, target_ranks
 from dimerec_tf.metrics.lists import summarise_lists
 from dimerec_tf.metrics.ranking import Ranks, summarise
 from dimerec_tf.models.base import SequenceModel
+from dimerec_tf.retrieval.controllable import aggregate_lists
 from dimerec_tf.retrieval.exact import ExactRetriever, ModelScorer, Retriever, Scorer
 from dimerec_tf.training.fit import fit
 from dimerec_tf.training.sequences import Sequences
 
 Metrics = dict[str, float]
 FLOORS = ("popularity", "sequential_rules")
+CANDIDATES = 4  # for each place of a diverse list: what ComiRec's four interests retrieve
 
 
 @dataclass(frozen=True)
@@ -54,6 +57,7 @@ class Benchmark:
 
     Raises:
         LogError: a split has no example; further as for `load_splits`.
+        ItemsError: there is a file of categories and it cannot be used.
     """
 
     def __init__(self, data: DataConfig) -> None:
@@ -67,6 +71,7 @@ class Benchmark:
         )
         self.counts = np.bincount(self.sequences.rows, minlength=self.encoder.num_items + 1)
         self.eval, self.test = splits.eval, splits.test
+        self.categories = category_matrix(data, self.encoder.ids) if data.items_path else None
 
     def run_floor(self, name: str, evaluation: EvaluationConfig) -> Run:
         """Measures one of `FLOORS`."""
@@ -92,9 +97,19 @@ class Benchmark:
     def search(
         self, retriever: Retriever, examples: list[UserExample], evaluation: EvaluationConfig
     ) -> NDArray[np.int64]:
-        """The best rows of each example's history, `[examples, max(top_k)]` or as the retriever shapes them."""
+        """The best rows of each example's history, `[examples, max(top_k)]` or as the retriever shapes them.
+
+        Raises:
+            ItemsError: there is a diversity weight, but no categories.
+        """
         histories = [self.encoder.encode(example.history) for example in examples]
-        return retrieve(retriever, histories, evaluation.filter_seen, max(evaluation.top_k))
+        depth, weight = max(evaluation.top_k), evaluation.diversity_weight
+        if not weight:
+            return retrieve(retriever, histories, evaluation.filter_seen, depth)[1]
+        if self.categories is None:
+            raise ItemsError("evaluation.diversity_weight needs categories: set data.items_path to a file with them.")
+        scores, rows = retrieve(retriever, histories, evaluation.filter_seen, CANDIDATES * depth)
+        return aggregate_lists(scores, rows, self.categories, weight, depth)
 
     def ranks(self, rows: NDArray[np.int64], examples: list[UserExample]) -> Ranks:
         """The places of the examples' targets among `[examples, depth]` rows."""
@@ -108,7 +123,7 @@ class Benchmark:
         return Run(
             metrics=summarise(ranks, evaluation.top_k),
             validation=summarise(validation, evaluation.top_k),
-            lists=summarise_lists(rows, self.counts, evaluation.top_k),
+            lists=summarise_lists(rows, self.counts, evaluation.top_k, self.categories),
             train_seconds=round(seconds, 1),
             parameters=parameters,
             ranks=ranks,

@@ -14,8 +14,8 @@ BATCH = 256
 
 def retrieve(
     retriever: Retriever, histories: Sequence[Sequence[int]], filter_seen: bool, depth: int
-) -> NDArray[np.int64]:
-    """The best `depth` item rows of each history, `[histories, depth]`, 0 past the end of the catalogue.
+) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+    """Scores and rows of each history's best `depth` items, `[histories, depth]`; row 0 past the catalogue's end.
 
     Args:
         retriever: searches rows.
@@ -25,11 +25,13 @@ def retrieve(
     """
     rows = tf.TensorSpec([None, None], tf.int64)
     search = tf.function(retriever.search, input_signature=[rows, rows, tf.TensorSpec([], tf.int32)])
-    retrieved = []
+    scores, found = [], []
     for batch in _batches(histories):
         blocked = batch if filter_seen else tf.zeros([batch.shape[0], 0], tf.int64)
-        retrieved.append(search(batch, blocked, tf.constant(depth))[1].numpy())
-    return np.concatenate(retrieved)
+        best = search(batch, blocked, tf.constant(depth))
+        scores.append(best[0].numpy())
+        found.append(best[1].numpy())
+    return np.concatenate(scores), np.concatenate(found)
 
 
 def target_ranks(retrieved: NDArray[np.int64], targets: Sequence[Sequence[int]]) -> Ranks:

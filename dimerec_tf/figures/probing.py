@@ -1,7 +1,5 @@
 """Figure 3: how much of an item's category a linear model reads off the frozen item table."""
 
-from pathlib import Path
-
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
@@ -12,7 +10,8 @@ from sklearn.model_selection import GridSearchCV, KFold, cross_val_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from dimerec_tf.config import Config, DataConfig, parse_config
+from dimerec_tf.config import Config, parse_config
+from dimerec_tf.data.items import read_categories
 from dimerec_tf.figures.drawing import BLACK, BLUE, GREEN, GREY, ORANGE, SKY, panels, with_symbols
 from dimerec_tf.figures.study import ABLATIONS, FULL, FigureRefused, Study, percent
 
@@ -36,34 +35,20 @@ def data(study: Study) -> pd.DataFrame:
     Raises:
         FigureRefused: the data set has no categories.
     """
-    categories = read_categories(study.config.data)
+    if not study.config.data.items_path:
+        raise FigureRefused(
+            "Probing needs categories: set data.items_path to a file with the columns item_id, category."
+        )
+    first = {item: names[0] for item, names in read_categories(study.config.data).items() if names}
     tables = {name: study.trained(name, changes).model for name, changes in ABLATIONS.items()}
     for name, kind in BASELINES.items():
         tables[name] = study.kept.trained(name, _baseline(study.config, kind)).model
     ids = study.kept.benchmark.encoder.ids
-    known = [row for row, item in enumerate(ids) if item in categories]
-    if not known:
-        raise FigureRefused("None of the catalogue's items is in items.csv, so there is nothing to probe for.")
-    labels = np.array([categories[ids[row]] for row in known])
+    known = [row for row, item in enumerate(ids) if item in first]
+    labels = np.array([first[ids[row]] for row in known])
     vectors = {name: model.item_vectors().numpy()[known] for name, model in tables.items()}
     rows = [{"model": name, **probe(table, labels, study.config.seed)} for name, table in vectors.items()]
     return pd.DataFrame([*rows, {"model": MAJORITY, **majority(labels, study.config.seed)}])
-
-
-def read_categories(data: DataConfig) -> dict[str, str]:
-    """Each item's first genre, from the columns item_id and genres of `items.csv` beside the log.
-
-    Raises:
-        FigureRefused: there is no such file or column.
-    """
-    file = Path(data.path).parent / "items.csv"
-    try:
-        items = pd.read_csv(file, usecols=["item_id", "genres"], dtype=str).dropna()
-    except (OSError, ValueError) as error:
-        raise FigureRefused(
-            f"Probing needs categories, and {file} with the columns item_id and genres is not there."
-        ) from error
-    return dict(zip(items["item_id"], items["genres"].str.split().str[0], strict=True))
 
 
 def probe(vectors: NDArray[np.float32], labels: NDArray[np.str_], seed: int) -> dict[str, float]:

@@ -18,8 +18,8 @@ class Denoiser(tf.keras.layers.Layer):
             not zero) or `attention` (weighed by a query from x_t and s_t).
         step_embedding: `learned`, a table, or `sinusoidal`.
         dropout: on the hidden layer.
-        residual: whether x0_hat is a(g) plus that output, so that an untrained denoiser passes the guidance on; not
-            with `concat`.
+        residual: whether x0_hat is a(g) plus that output, which starts near zero, so that an untrained denoiser passes
+            the guidance on; not with `concat`.
 
     Call arguments:
         noised: `[samples, dim]`, x_t.
@@ -57,7 +57,8 @@ class Denoiser(tf.keras.layers.Layer):
         if self.aggregation == "attention":
             self.attention_query = tf.keras.layers.Dense(dim, dtype=self.dtype_policy)
         self.hidden = tf.keras.layers.Dense(4 * dim, activation="gelu", dtype=self.dtype_policy)
-        self.output_layer = tf.keras.layers.Dense(dim, dtype=self.dtype_policy)
+        initializer = tf.keras.initializers.RandomNormal(stddev=0.02) if self.residual else "glorot_uniform"
+        self.output_layer = tf.keras.layers.Dense(dim, kernel_initializer=initializer, dtype=self.dtype_policy)
         super().build(input_shape)
 
     def call(self, noised: tf.Tensor, step: tf.Tensor, guidance: tf.Tensor, seed: tf.Tensor | None = None) -> tf.Tensor:

@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 Rows = NDArray[np.int64]
 Counts = NDArray[np.int64]
+LISTS_AT_ONCE = 256
 
 
 def coverage(rows: Rows, num_items: int) -> float:
@@ -37,17 +38,22 @@ def category_count(rows: Rows, categories: NDArray[np.bool_]) -> float:
         rows: `[users, k]`.
         categories: `[num_items + 1, categories]`, all false for padding.
     """
-    return float(np.mean(categories[rows].any(axis=1).sum(axis=1)))
+    return float(np.mean(np.concatenate([categories[part].any(axis=1).sum(axis=1) for part in _parts(rows)])))
 
 
 def intra_list_diversity(rows: Rows, categories: NDArray[np.bool_]) -> float:
     """Mean Jaccard distance of the categories of two items of a list; pairs in which neither has any are left out."""
-    members = categories[rows].astype(np.float32)
-    shared = np.einsum("uic,ujc->uij", members, members)
-    sizes = members.sum(axis=2)
-    union = sizes[:, :, np.newaxis] + sizes[:, np.newaxis, :] - shared
-    upper = np.triu(np.ones(shared.shape[1:], bool), 1)[np.newaxis] & (union > 0)
-    return float(np.mean(1 - shared[upper] / union[upper])) if upper.any() else 0.0
+    upper = np.triu(np.ones([rows.shape[1]] * 2, bool), 1)
+    distances, pairs = 0.0, 0
+    for part in _parts(rows):
+        members, filled = categories[part].astype(np.float32), part > 0
+        shared = np.einsum("uic,ujc->uij", members, members)
+        sizes = members.sum(axis=2)
+        union = sizes[:, :, np.newaxis] + sizes[:, np.newaxis, :] - shared
+        counted = upper & filled[:, :, np.newaxis] & filled[:, np.newaxis, :] & (union > 0)
+        distances += float(np.sum(1 - shared[counted] / union[counted], dtype=np.float64))
+        pairs += np.count_nonzero(counted)
+    return distances / pairs if pairs else 0.0
 
 
 def summarise_lists(
@@ -67,3 +73,8 @@ def summarise_lists(
             metrics["diversity"] = intra_list_diversity(best, categories)
         values.update({f"{name}@{k}": value for name, value in metrics.items()})
     return values
+
+
+def _parts(rows: Rows) -> list[Rows]:
+    """So many lists at a time that their categories fit in memory."""
+    return [rows[start : start + LISTS_AT_ONCE] for start in range(0, len(rows), LISTS_AT_ONCE)]

@@ -54,5 +54,5 @@ def test_fetch_prints_files_counts_and_licence(monkeypatch, tmp_path):
 
 def test_titles_carry_their_year(tmp_path):
     items = tmp_path / "items.csv"
-    items.write_text('item_id,title,year,genres\n1,"Net, The",1995,Drama\n2,unknown,,unknown\n')
+    items.write_text('item_id,title,year,category\n1,"Net, The",1995,Drama\n2,unknown,,unknown\n')
     assert read_titles(items) == {"1": "Net, The (1995)", "2": "unknown"}

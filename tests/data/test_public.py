@@ -13,7 +13,7 @@ from dimerec_tf.data.public import DatasetError, fetch
 NAME = "ml-100k"
 INTERACTIONS = b"user_id,item_id,timestamp\n196,242,881250949\n186,1,891717742\n"
 ITEMS = (
-    "item_id,title,year,genres\n1,Toy Story,1995,Animation Comedy\n"
+    "item_id,title,year,category\n1,Toy Story,1995,Animation|Comedy\n"
     '242,"Misérables, Les",1995,Drama\n267,unknown,,unknown\n1412,Land Before Time III,1995,Animation\n'
 ).encode()
 GOOD = Normalised(INTERACTIONS, ITEMS)
@@ -82,6 +82,15 @@ def test_a_damaged_cache_is_fetched_again(sources, tmp_path, file):
     fetch(NAME, tmp_path)
     assert (tmp_path / NAME / "interactions.csv").read_bytes() == INTERACTIONS
     assert (tmp_path / NAME / "items.csv").read_bytes() == ITEMS
+
+
+def test_a_cache_with_the_columns_of_an_earlier_version_is_fetched_again(sources, tmp_path):
+    sources["first"] = lambda: GOOD
+    folder, old = fetch(NAME, tmp_path), ITEMS.replace(b"category", b"genres")
+    (folder / "items.csv").write_bytes(old)
+    recorded = (folder / "source.json").read_text().replace(sha256(ITEMS).hexdigest(), sha256(old).hexdigest())
+    (folder / "source.json").write_text(recorded)
+    assert (fetch(NAME, tmp_path) / "items.csv").read_bytes() == ITEMS
 
 
 @pytest.mark.parametrize(

@@ -144,7 +144,7 @@ def test_served_ids_are_the_evaluated_ids(served: Served, scorer: ModelScorer) -
     padded = [history + [""] * (width - len(history)) for history in histories]
     requested = served.run(history_item_ids=padded, k=[50], filter_seen=[True])["item_ids"]
     np.testing.assert_array_equal(requested, evaluated)
-    rows = retrieve(
+    _, rows = retrieve(
         ExactRetriever(scorer),
         [[IDS.index(item) + 1 for item in history] for history in histories],
         filter_seen=True,

@@ -56,7 +56,7 @@ def test_a_second_call_trains_nothing(config: Path, monkeypatch: pytest.MonkeyPa
     def train(*_: object) -> None:
         raise AssertionError("trained again")
 
-    monkeypatch.setattr(Benchmark, "train_model", train)
+    monkeypatch.setattr(Benchmark, "train", train)
     (output / "trajectory.csv").unlink()
     pd.testing.assert_frame_equal(pd.read_csv(_draw(config, FigureName.TRAJECTORY) / "trajectory.csv"), first)
     with pytest.raises(AssertionError, match="trained again"):

@@ -10,14 +10,15 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
-from dimerec_tf.config import Config, parse_config
+from dimerec_tf.config import Config, parse_config, vary
 from dimerec_tf.errors import DimeRecError
-from dimerec_tf.evaluation.bench_runs import KeptRuns, Trained
+from dimerec_tf.evaluation.bench_runs import KeptRuns
+from dimerec_tf.evaluation.benchmark import Trained
 from dimerec_tf.figures import ablations, fig2, losses, probing, sensitivity, trajectory
 from dimerec_tf.figures.drawing import COLUMN_INCHES, STYLE, write
 from dimerec_tf.figures.names import FigureName
 from dimerec_tf.figures.registry import FIGURES
-from dimerec_tf.figures.study import ABLATIONS, FULL, WITHOUT_DAM, FigureRefused, Study, vary
+from dimerec_tf.figures.study import ABLATIONS, FULL, FigureRefused, Study
 
 NUM_ITEMS = 90
 NUM_STEPS = 7
@@ -32,8 +33,8 @@ def _write_data(folder: Path) -> Path:
         lines += [f"u{user},i{place},{time}" for time, place in enumerate(places)]
     log = folder / "log.csv"
     log.write_text("\n".join(lines) + "\n")
-    genres = [f"i{item},{'Comedy' if item < NUM_ITEMS / 2 else 'Drama'} War" for item in range(NUM_ITEMS)]
-    (folder / "items.csv").write_text("\n".join(["item_id,genres", *genres]) + "\n")
+    lines = [f"i{item},{'Comedy' if item < NUM_ITEMS / 2 else 'Drama'}|War" for item in range(NUM_ITEMS)]
+    (folder / "items.csv").write_text("\n".join(["item_id,category", *lines]) + "\n")
     return log
 
 
@@ -41,7 +42,7 @@ def _config(log: Path) -> Config:
     return parse_config(
         {
             "seed": 3,
-            "data": {"path": str(log)},
+            "data": {"path": str(log), "items_path": str(log.parent / "items.csv")},
             "model": {
                 "dim": 16,
                 "max_history": 6,
@@ -86,7 +87,7 @@ def _scores_without_seen(study: Study, scores: np.ndarray) -> np.ndarray:
 def _hit_rate(study: Study, scores: np.ndarray, k: int) -> float:
     """In percent, by sorting."""
     benchmark = study.kept.benchmark
-    targets = [benchmark.encoder.row(example.target) for example in benchmark.test]
+    targets = [benchmark.encoder.row(example.targets[0]) for example in benchmark.test]
     best = np.argsort(-_scores_without_seen(study, scores), axis=1)[:, :k] + 1
     return 100 * float(np.mean([target in rows for target, rows in zip(targets, best, strict=True)]))
 
@@ -130,11 +131,11 @@ def test_the_trajectory_is_measured_after_every_step(whole: tuple[Study, Trained
 def test_the_end_of_the_configured_walk_is_what_the_benchmark_measured(
     whole: tuple[Study, Trained], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    study, trained = whole
+    study, _ = whole
     monkeypatch.setattr(trajectory, "STEPS", (6,))
     end = trajectory.data(study).iloc[5]
     for name in ("HR@10", "NDCG@10", "HR@50"):
-        assert end[name] == pytest.approx(100 * trained.run.metrics[name], abs=1e-3)
+        assert end[name] == pytest.approx(100 * study.run(FULL, {}).metrics[name], abs=1e-3)
 
 
 def test_accuracy_by_reverse_steps_takes_the_place_of_the_same_models_rows(
@@ -172,16 +173,16 @@ def test_each_ablation_takes_out_one_thing(whole: tuple[Study, Trained], asked: 
     assert models[FULL] == study.model
     weights = {name: (model.gem_weight, model.recon_weight, model.ssm_weight) for name, model in models.items()}
     assert weights["without L_gem"] == (0, 1, 1) and weights["without L_recon"] == (1, 0, 1)
-    assert weights["without L_ssm"] == (1, 1, 0) and weights[WITHOUT_DAM] == (1, 0, 0)
+    assert weights["without L_ssm"] == (1, 1, 0) and weights["without DAM"] == (1, 0, 0)
     assert models["without GEM"].guidance.kind == "rule" and models["without walk"].sphere == "raw"
 
     for metric in ablations.METRICS:
-        assert table.loc[FULL, metric] == pytest.approx(100 * trained.run.metrics[metric], abs=1e-3)
+        assert table.loc[FULL, metric] == pytest.approx(100 * study.run(FULL, {}).metrics[metric], abs=1e-3)
     interests = trained.model.interests(_histories(study)).numpy()
     interests /= np.linalg.norm(interests, axis=-1, keepdims=True)
     scores = (interests @ trained.model.item_vectors().numpy().T).max(axis=1)
-    assert table.loc[WITHOUT_DAM, "HR@50"] == pytest.approx(_hit_rate(study, scores, 50), abs=1e-3)
-    assert table.loc[WITHOUT_DAM, "HR@50"] != table.loc[FULL, "HR@50"]
+    assert table.loc["without DAM", "HR@50"] == pytest.approx(_hit_rate(study, scores, 50), abs=1e-3)
+    assert table.loc["without DAM", "HR@50"] != table.loc[FULL, "HR@50"]
 
 
 def test_probing_reads_categories_off_vectors_that_hold_them() -> None:
@@ -199,7 +200,6 @@ def test_probing_compares_all_models_on_first_genres(
     whole: tuple[Study, Trained], asked: list[tuple[str, Config]]
 ) -> None:
     study, _ = whole
-    assert probing.read_categories(study.config.data)["i3"] == "Comedy"
     table = probing.data(study).set_index("model")
     assert list(table.index) == [*ABLATIONS, "DiffuRec", "DreamRec", probing.MAJORITY]
     baselines = [config for _, config in asked[len(ABLATIONS) :]]
@@ -210,17 +210,11 @@ def test_probing_compares_all_models_on_first_genres(
     assert table.loc[FULL, "accuracy"] > table.loc[probing.MAJORITY, "accuracy"], "neighbours on the ring are alike"
 
 
-@pytest.mark.parametrize("items", [None, "item_id,title\ni1,One\n"])
-def test_probing_without_categories_is_refused_before_training(
-    items: str | None, tmp_path: Path, asked: list[tuple[str, Config]]
-) -> None:
-    log = _write_data(tmp_path)
-    (tmp_path / "items.csv").unlink()
-    if items:
-        (tmp_path / "items.csv").write_text(items)
-    study = Study(_config(log), "ring", tmp_path / "runs", lambda _: None)
-    with pytest.raises(FigureRefused, match=r"needs categories, and .*items\.csv with the columns item_id and genres"):
-        probing.data(study)
+def test_probing_without_categories_is_refused_before_training(tmp_path: Path, asked: list[tuple[str, Config]]) -> None:
+    config = _config(_write_data(tmp_path))
+    bare = config.model_copy(update={"data": config.data.model_copy(update={"items_path": ""})})
+    with pytest.raises(FigureRefused, match=r"needs categories: set data\.items_path"):
+        probing.data(Study(bare, "ring", tmp_path / "runs", lambda _: None))
     assert not asked
 
 

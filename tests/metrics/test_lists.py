@@ -40,6 +40,20 @@ def test_diversity_equals_a_loop_over_pairs() -> None:
     assert intra_list_diversity(rows, categories) == pytest.approx(np.mean(distances), rel=1e-5)
 
 
+def test_many_lists_are_measured_as_one_after_the_other() -> None:
+    rng = np.random.default_rng(1)
+    categories = np.vstack([np.zeros([1, 4], bool), rng.random((40, 4)) < 0.3])
+    rows = rng.integers(1, 41, (700, 5))
+    counts = [len({column for row in own for column in np.flatnonzero(categories[row])}) for own in rows.tolist()]
+    assert category_count(rows, categories) == pytest.approx(np.mean(counts))
+    halves = [intra_list_diversity(part, categories) for part in (rows[:350], rows[350:])]
+    assert min(halves) <= intra_list_diversity(rows, categories) <= max(halves)
+
+
+def test_places_past_the_end_of_the_catalogue_are_no_items() -> None:
+    assert intra_list_diversity(np.array([[2, 1, 0]]), CATEGORIES) == 1 / 2
+
+
 def test_without_any_category_there_is_no_diversity() -> None:
     assert intra_list_diversity(ROWS, np.zeros((5, 2), bool)) == 0
 

@@ -8,7 +8,7 @@ from apache_beam.testing import util
 from tensorflow_model_analysis.evaluators import metrics_plots_and_validations_evaluator
 from tensorflow_model_analysis.metrics import metric_types
 
-from dimerec_tf.config import EvaluationConfig
+from dimerec_tf.config import ConfigError, EvaluationConfig
 from dimerec_tf.metrics.ranking import hit_rate, ndcg
 from tfx_pipeline.evaluation import evaluation_config
 from tfx_pipeline.tfma_metrics.retrieval import NDCG, HitRate, RankGainCombiner, target_rank
@@ -59,6 +59,11 @@ def test_tfma_computes_the_numpy_values_overall_and_by_slice() -> None:
     with beam.Pipeline() as pipeline:
         evaluations = pipeline | beam.Create(_extracts()) | evaluator.ptransform
         util.assert_that(evaluations[tfma.METRICS_KEY], check)
+
+
+def test_diverse_lists_are_refused_in_one_sentence() -> None:
+    with pytest.raises(ConfigError, match=r"^[^.]*evaluation\.diversity_weight 0\.5 is for `dimerec bench` only\.$"):
+        evaluation_config(EvaluationConfig(diversity_weight=0.5), judge=True)
 
 
 def test_example_weights_count() -> None:

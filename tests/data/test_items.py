@@ -1,0 +1,64 @@
+"""The item file: what is read, and what is refused."""
+
+from pathlib import Path
+
+import pytest
+
+from dimerec_tf.config import DataConfig
+from dimerec_tf.data.items import ItemsError, category_matrix, read_categories
+
+
+def items(tmp_path: Path, text: str, **settings: str) -> DataConfig:
+    (tmp_path / "items.csv").write_text(text)
+    return DataConfig(path="log.csv", items_path=str(tmp_path / "items.csv"), **settings)
+
+
+def test_an_item_has_as_many_categories_as_its_cell_names(tmp_path: Path) -> None:
+    data = items(tmp_path, 'category,title,item_id\nDrama|War,"Net, The",a\n Drama ||,x,b\n,y,c\n"War, cold",z,d\n')
+    assert read_categories(data) == {
+        "a": ("Drama", "War"),
+        "b": ("Drama",),
+        "c": (),
+        "d": ("War, cold",),
+    }
+
+
+def test_the_delimiter_is_the_logs(tmp_path: Path) -> None:
+    assert read_categories(items(tmp_path, "item_id\tcategory\na\tx,y\n", delimiter="\t")) == {"a": ("x,y",)}
+
+
+def test_the_matrix_has_the_catalogues_rows_and_only_its_categories(tmp_path: Path) -> None:
+    data = items(tmp_path, "item_id,category\nb,War|Drama\na,War\nelsewhere,Opera\nc,\n")
+    assert category_matrix(data, ["a", "b", "unlisted", "c"]).astype(int).tolist() == [
+        [0, 0],
+        [0, 1],
+        [1, 1],
+        [0, 0],
+        [0, 0],
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("item_id,genres\na,x\n", r"items\.csv has no column 'category', only 'item_id', 'genres'\.$"),
+        ("id,category\na,x\n", r"has no column 'item_id'"),
+        ("item_id,category\na,x\nb\n", r"items\.csv, line 3: wrong number of fields\.$"),
+        ("item_id,category\na,x\n ,y\n", r"line 3: the item id is missing\.$"),
+        ("item_id,category\na,x\nb,x\na,y\n", r"line 4: item 'a' has a line already"),
+        ("", r"items\.csv cannot be read: it has no header line\. Check data\.items_path\.$"),
+    ],
+)
+def test_a_file_that_cannot_be_used_is_refused_with_its_place(tmp_path: Path, text: str, message: str) -> None:
+    with pytest.raises(ItemsError, match=message):
+        read_categories(items(tmp_path, text))
+
+
+def test_a_missing_file_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ItemsError, match=r"absent\.csv cannot be read.*No such file.*data\.items_path"):
+        read_categories(DataConfig(items_path=str(tmp_path / "absent.csv")))
+
+
+def test_ids_of_another_log_are_noticed(tmp_path: Path) -> None:
+    with pytest.raises(ItemsError, match=r"no category for any item of log\.csv"):
+        category_matrix(items(tmp_path, "item_id,category\na,x\n"), ["item-a"])
