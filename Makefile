@@ -30,7 +30,7 @@ lint: $(READY) ## ruff and mypy
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
 
 bench-100k: $(READY) ## Accuracy of the shipped preset on MovieLens-100K, three seeds beside the floors
-	@$(BIN)/dimerec bench --preset ml-100k --seeds 3 --output build/bench-100k --page docs/benchmarks.md
+	@$(BIN)/dimerec bench --preset ml-100k --seeds 3 --output build/bench-100k --collect docs/benchmarks/accuracy.json --page docs/benchmarks.md
 
 lock: $(READY) ## Resolve the lock files anew from requirements/*.in
 	@bash scripts/lock.sh $(BIN)

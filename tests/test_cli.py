@@ -40,6 +40,11 @@ def test_an_unusable_log_ends_the_pipeline_with_a_sentence(tmp_path: Path) -> No
     assert "missing item id" in (tmp_path / "work" / "rejected_rows" / "rejected.jsonl").read_text()
 
 
+def test_a_preset_whose_log_is_not_public_asks_for_it() -> None:
+    result = _dimerec("bench", "--preset", "ml-1m")
+    assert result.returncode != 0 and "name your copy with --log" in result.stderr
+
+
 def test_bench_asks_what_to_run() -> None:
     result = _dimerec("bench")
     assert result.returncode == 1

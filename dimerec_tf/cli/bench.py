@@ -13,6 +13,8 @@ from dimerec_tf.errors import DimeRecError
 if TYPE_CHECKING:
     from dimerec_tf.evaluation.bench_config import BenchConfig
 
+MODEL_KEYS = ("dataset", "protocol", "seen", "model")
+
 
 def bench(
     config: Annotated[
@@ -26,13 +28,21 @@ def bench(
     output: Annotated[Path, typer.Option(help="Where finished runs, accuracy.json and accuracy.md go.")] = Path(
         "build/bench"
     ),
-    page: Annotated[Path | None, typer.Option(help="A documentation page to write as well.")] = None,
+    log: Annotated[Path | None, typer.Option(help="With --preset: the log, instead of fetching it.")] = None,
+    collect: Annotated[
+        Path | None, typer.Option(help="A JSON list of results to add to, in place of the same models' rows.")
+    ] = None,
+    page: Annotated[
+        Path | None, typer.Option(help="A documentation page to write as well, of all that --collect holds.")
+    ] = None,
 ) -> None:
     """Trains models with several seeds and measures them beside popularity and sequential rules.
 
     Finished runs are kept in the output directory: started again after a kill, the benchmark goes on with the next one.
 
     Example: dimerec bench --preset ml-100k --seeds 3
+
+    Example: dimerec bench --preset ml-1m --log ratings.csv
 
     Example: dimerec bench --config bench.yaml --output build/bench
     """
@@ -42,23 +52,25 @@ def bench(
         from dimerec_tf.evaluation.bench_config import load_bench_config
         from dimerec_tf.evaluation.bench_report import markdown_page, report_rows
         from dimerec_tf.evaluation.bench_runs import run_benchmark
+        from dimerec_tf.evaluation.json_rows import replace_rows
 
-        settings = load_bench_config(config) if config else _of_preset(preset or "", seeds)
+        settings = load_bench_config(config) if config else _of_preset(preset or "", log, seeds)
         results = run_benchmark(settings, output / "runs", console.print)
         command = f"dimerec bench --config {config}" if config else f"dimerec bench --preset {preset} --seeds {seeds}"
         rows = report_rows(settings, results, command)
-    text = markdown_page(rows)
-    (output / "accuracy.json").write_text(json.dumps(rows, indent=2) + "\n")
-    for file in (output / "accuracy.md", *([page] if page else [])):
-        file.write_text(text)
-    console.print(text, highlight=False, markup=False, soft_wrap=True)
-    console.print(f"Written to {output}{f' and {page}' if page else ''}.", soft_wrap=True)
+        (output / "accuracy.json").write_text(json.dumps(rows, indent=2) + "\n")
+        (output / "accuracy.md").write_text(markdown_page(rows))
+        collected = replace_rows(collect, rows, MODEL_KEYS) if collect else rows
+        if page:
+            page.write_text(markdown_page(collected))
+    console.print(markdown_page(rows), highlight=False, markup=False, soft_wrap=True)
+    console.print(f"Written to {', '.join(str(place) for place in (output, collect, page) if place)}.", soft_wrap=True)
 
 
-def _of_preset(name: str, seeds: int) -> "BenchConfig":
+def _of_preset(name: str, log: Path | None, seeds: int) -> "BenchConfig":
     from dimerec_tf.evaluation.bench_config import BenchConfig, BenchModel
 
-    shipped = load_preset_with_data(name)
+    shipped = load_preset_with_data(name, log)
     return BenchConfig(
         datasets={name: shipped.data},
         models={"dimerec": BenchModel(model=shipped.model, training=shipped.training)},

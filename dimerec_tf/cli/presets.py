@@ -1,19 +1,26 @@
-"""A shipped configuration on the public data set of its name."""
+"""A shipped configuration on a log, or on the public data set of its name."""
+
+from pathlib import Path
 
 from dimerec_tf.config import Config, load_preset
 from dimerec_tf.environment import cache_dir
 
 
-def load_preset_with_data(name: str) -> Config:
-    """Reads a preset and fetches its data set.
+def load_preset_with_data(name: str, log: Path | None = None) -> Config:
+    """Reads a preset; without a log, fetches its data set.
 
     Raises:
         ConfigError: there is no such preset.
         DatasetError: its data set could not be fetched.
     """
-    from dimerec_tf.data.public import INTERACTIONS, ITEMS, fetch
+    from dimerec_tf.data.public import INTERACTIONS, ITEMS, SOURCES, DatasetError, fetch
 
     shipped = load_preset(name)
-    folder = fetch(name, cache_dir())
-    data = shipped.data.model_copy(update={"path": str(folder / INTERACTIONS), "items_path": str(folder / ITEMS)})
-    return shipped.model_copy(update={"data": data})
+    if log is None and name not in SOURCES:
+        raise DatasetError(f"The log of {name} is not fetched from anywhere: name your copy with --log.")
+    if log:
+        files = {"path": str(log)}
+    else:
+        folder = fetch(name, cache_dir())
+        files = {"path": str(folder / INTERACTIONS), "items_path": str(folder / ITEMS)}
+    return shipped.model_copy(update={"data": shipped.data.model_copy(update=files)})

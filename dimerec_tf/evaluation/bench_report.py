@@ -1,7 +1,5 @@
 """The outcome of a benchmark as rows for programs and as a Markdown page for people."""
 
-from typing import Any
-
 import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
@@ -9,9 +7,9 @@ from scipy import stats
 from dimerec_tf.evaluation.bench_config import BenchConfig, Comparison
 from dimerec_tf.evaluation.bench_runs import Runs, data_hash, settings_fingerprint
 from dimerec_tf.evaluation.benchmark import FLOORS, Run
+from dimerec_tf.evaluation.json_rows import Row
 from dimerec_tf.metrics.ranking import ndcg_by_case
 
-Row = dict[str, Any]
 CHOSEN_BY = "NDCG@10"
 
 
@@ -79,8 +77,8 @@ def markdown_page(rows: list[Row]) -> str:
     lines = [
         "# Accuracy",
         "",
-        f"Written by `{rows[0]['command']}`; not edited by hand. Full catalogue, in %, mean ± standard deviation over "
-        "seeds; what was chosen was chosen on the validation split. p: paired t-test over test cases' "
+        "Not edited by hand: each section names the command that wrote it. Full catalogue, in %, mean ± standard "
+        "deviation over seeds; what was chosen was chosen on the validation split. p: paired t-test over test cases' "
         "NDCG@10 against the best baseline, and against the other DimeRecs.",
     ]
     for key in dict.fromkeys((row["dataset"], row["seen"]) for row in rows):
@@ -97,7 +95,8 @@ def _section(rows: list[Row]) -> list[str]:
         f"## {first['dataset']}, seen items {first['seen']}",
         "",
         f"{first['protocol'].capitalize()}, seen items {first['seen']}{diverse}, {seeds} seeds, "
-        f"data SHA-256 `{first['data_sha256'][:12]}`, best baseline {first['best_baseline']}.",
+        f"data SHA-256 `{first['data_sha256'][:12]}`, best baseline {first['best_baseline']}. "
+        f"Written by `{first['command']}`.",
         "",
         "Test:",
         "",

@@ -1,13 +1,13 @@
 """Figure 5: accuracy of every intermediate vector along the reverse walk."""
 
-import json
 from pathlib import Path
-from typing import Any
+from typing import cast
 
 import pandas as pd
 import tensorflow as tf
 from matplotlib.figure import Figure
 
+from dimerec_tf.evaluation.json_rows import Row, replace_rows
 from dimerec_tf.figures.drawing import BLACK, BLUE, GREEN, ORANGE, PURPLE, SKY, panels, plain_log_axis
 from dimerec_tf.figures.study import FULL, Study, percent
 from dimerec_tf.metrics.ranking import hit_rate, ndcg
@@ -100,10 +100,6 @@ def write_reverse_steps(study: Study, table: pd.DataFrame, file: Path) -> None:
 
     Rows hold `dataset`, `model`, `num_steps`, `HR@10` and `NDCG@10`, the last two in percent.
     """
-    former: list[dict[str, Any]] = json.loads(file.read_text()) if file.exists() else []
     key = {"dataset": study.dataset, "model": study.name}
-    kept = [row for row in former if {name: row[name] for name in key} != key]
     last = table.dropna()[["num_steps", *AT_THE_END]].astype({"num_steps": int})
-    rows = [*kept, *({**key, **row} for row in last.to_dict("records"))]
-    file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_text(json.dumps(rows, indent=2) + "\n")
+    replace_rows(file, cast(list[Row], last.assign(**key).to_dict("records")), list(key))

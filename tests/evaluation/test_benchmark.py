@@ -1,5 +1,6 @@
 """The benchmark: floors and models on one split, runs that are kept, rows and page."""
 
+import json
 import shutil
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from dimerec_tf.evaluation.bench_config import BenchConfig, BenchModel, Comparis
 from dimerec_tf.evaluation.bench_report import best_baseline, markdown_page, paired_p_value, report_rows
 from dimerec_tf.evaluation.bench_runs import run_benchmark
 from dimerec_tf.evaluation.benchmark import Benchmark, Run
+from dimerec_tf.evaluation.json_rows import replace_rows
 from tests.e2e.small_log import NUM_ITEMS, small_config, write_log
 
 FILTERED = Comparison("ring", True)
@@ -262,3 +264,11 @@ def test_a_model_may_be_a_changed_preset(tmp_path: Path) -> None:
         file.write_text(f"datasets: {{a: {{path: log.csv}}}}\nmodels: {{m: {line}}}\n")
         with pytest.raises(ConfigError, match=message):
             load_bench_config(file)
+
+
+def test_results_are_collected_over_commands(tmp_path: Path) -> None:
+    file = tmp_path / "docs" / "rows.json"
+    old, other = {"dataset": "a", "model": "m", "value": 1}, {"dataset": "b", "model": "m", "value": 2}
+    replace_rows(file, [old, other], ["dataset", "model"])
+    new = [{**old, "value": 3}, {**old, "model": "n", "value": 4}]
+    assert replace_rows(file, new, ["dataset", "model"]) == json.loads(file.read_text()) == [other, *new]

@@ -1,0 +1,22 @@
+"""Results for programs: a JSON list of rows that several commands add to."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+Row = dict[str, Any]
+
+
+def replace_rows(file: Path, rows: Sequence[Row], keys: Sequence[str]) -> list[Row]:
+    """Puts rows into a list, in place of former ones that agree with a new one in all `keys`.
+
+    Returns:
+        All rows that the file holds now.
+    """
+    former: list[Row] = json.loads(file.read_text()) if file.exists() else []
+    new = {tuple(row[key] for key in keys) for row in rows}
+    together = [*(row for row in former if tuple(row[key] for key in keys) not in new), *rows]
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(json.dumps(together, indent=2) + "\n")
+    return together
