@@ -73,7 +73,7 @@ class KeptRuns:
         return f"{data_hash(self.data)[:12]}-{code_version(dimerec_tf)}"
 
     def _file(self, what: str, *fingerprints: str) -> Path:
-        return self.directory / f"{'-'.join([self.dataset, what, *fingerprints, self._marks])}.npz"
+        return self.directory / f"{'-'.join(filter(None, [self.dataset, what, *fingerprints, self._marks]))}.npz"
 
 
 def settings_fingerprint(config: Config) -> str:
