@@ -7,13 +7,13 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from dimerec_tf.baselines.approximator import Approximator
-from dimerec_tf.baselines.softmax_model import recent_events
 from dimerec_tf.config_baselines import DiffuRecConfig
 from dimerec_tf.diffusion.schedule import build_schedule
 from dimerec_tf.diffusion.walk import walk_forward, walk_from_noise
 from dimerec_tf.layers.item_table import ItemTable
 from dimerec_tf.layers.transformer import drop
 from dimerec_tf.models.base import Losses, SequenceModel
+from dimerec_tf.models.history import recent_events
 
 
 class DiffuRec(SequenceModel):

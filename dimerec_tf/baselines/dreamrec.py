@@ -4,7 +4,6 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from dimerec_tf.baselines.softmax_model import recent_events
 from dimerec_tf.config_baselines import DreamRecConfig
 from dimerec_tf.diffusion.schedule import build_schedule
 from dimerec_tf.diffusion.walk import walk_forward, walk_from_noise
@@ -14,6 +13,7 @@ from dimerec_tf.layers.item_table import ItemTable
 from dimerec_tf.layers.transformer import CausalTransformer
 from dimerec_tf.losses import reconstruction
 from dimerec_tf.models.base import Losses, SequenceModel
+from dimerec_tf.models.history import recent_events
 
 
 class DreamRec(SequenceModel):

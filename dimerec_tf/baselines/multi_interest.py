@@ -7,15 +7,15 @@ from numpy.typing import NDArray
 from dimerec_tf.baselines.softmax_model import SoftmaxModel
 from dimerec_tf.config_baselines import ComiRecConfig, MINDConfig
 from dimerec_tf.layers.guidance.dynamic_routing import DynamicRoutingInterest
+from dimerec_tf.layers.guidance.present import route_hard
 from dimerec_tf.layers.guidance.self_attentive import SelfAttentiveInterest
 from dimerec_tf.layers.transformer import drop
-from dimerec_tf.models.dimerec import route_hard
 
 
 class ComiRec(SoftmaxModel):
     """Interests by self-attention or dynamic routing; the one closest to the target learns (arXiv 2005.09347).
 
-    Retrieval scores an item by its best interest; the paper's controllable diversity is left out.
+    Retrieval scores an item by its best interest; the paper's controllable diversity is `retrieval/controllable.py`.
 
     Args: see `SoftmaxModel`.
     """

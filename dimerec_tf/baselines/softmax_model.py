@@ -10,7 +10,7 @@ from dimerec_tf.config_baselines import SoftmaxModelConfig
 from dimerec_tf.layers.item_table import ItemTable
 from dimerec_tf.losses import sampled_softmax
 from dimerec_tf.models.base import Losses, SequenceModel
-from dimerec_tf.models.history import keep_last
+from dimerec_tf.models.history import recent_events
 from dimerec_tf.sampling import NegativeSampler
 
 
@@ -80,8 +80,3 @@ class SoftmaxModel(SequenceModel):
             drawn.log_q,
         )
         return {"softmax": tf.reduce_mean(losses)}
-
-
-def recent_events(history: tf.Tensor, count: int) -> tf.Tensor:
-    """The last `count` events of each `[batch, length]` history, left-aligned, in at least one column."""
-    return keep_last(tf.pad(history, [[0, 0], [0, 1]]), count)

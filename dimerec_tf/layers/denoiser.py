@@ -6,6 +6,7 @@ import numpy as np
 import tensorflow as tf
 
 from dimerec_tf.layers.guidance.prefixes import masked_softmax
+from dimerec_tf.layers.guidance.present import is_present
 from dimerec_tf.layers.transformer import drop
 
 
@@ -71,7 +72,7 @@ class Denoiser(tf.keras.layers.Layer):
     def _aggregate(self, state: tf.Tensor, guidance: tf.Tensor) -> tf.Tensor:
         if self.aggregation == "concat":
             return tf.reshape(guidance, [tf.shape(guidance)[0], guidance.shape[1] * guidance.shape[2]])
-        present = tf.reduce_any(guidance != 0, axis=-1)
+        present = is_present(guidance)
         if self.aggregation == "mean":
             weights = masked_softmax(tf.zeros(tf.shape(present), guidance.dtype), present, axis=1)
         else:

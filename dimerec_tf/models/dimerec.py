@@ -10,11 +10,12 @@ from dimerec_tf.diffusion.sphere import normalize
 from dimerec_tf.diffusion.walk import walk_forward, walk_from_noise
 from dimerec_tf.layers.denoiser import Denoiser
 from dimerec_tf.layers.guidance import build_guidance
+from dimerec_tf.layers.guidance.present import fill_absent, route_hard
 from dimerec_tf.layers.item_table import ItemTable
 from dimerec_tf.layers.transformer import CausalTransformer
 from dimerec_tf.losses import reconstruction, sampled_softmax
 from dimerec_tf.models.base import Losses, SequenceModel
-from dimerec_tf.models.history import keep_last
+from dimerec_tf.models.history import recent_events
 from dimerec_tf.sampling import NegativeSampler
 
 
@@ -58,7 +59,7 @@ class DimeRec(SequenceModel):
 
     def interests(self, history: tf.Tensor) -> tf.Tensor:
         """The guidance sequence: `[batch, length]` rows to `[batch, interests, dim]` (zeros for an empty history)."""
-        recent = keep_last(history, self.config.max_history)
+        recent = recent_events(history, self.config.max_history)
         return self.guidance(self._states(recent), recent)
 
     def walk(self, guidance: tf.Tensor, sample: int = 0) -> tf.Tensor:
@@ -84,7 +85,7 @@ class DimeRec(SequenceModel):
         """
         guidance = self.interests(history)
         if self.config.retrieval == "interests":
-            return self._scored(guidance)
+            return fill_absent(self._scored(guidance))
         return tf.stack([self.walk(guidance, sample)[-1] for sample in range(self.config.diffusion.samples)], axis=1)
 
     def item_vectors(self) -> tf.Tensor:
@@ -164,17 +165,3 @@ class DimeRec(SequenceModel):
     def _scored(self, vectors: tf.Tensor) -> tf.Tensor:
         """Vectors of the softmaxes and the index: on the sphere if `sphere` is `all`."""
         return normalize(vectors) if self.config.sphere == "all" else vectors
-
-
-def route_hard(guidance: tf.Tensor, target: tf.Tensor) -> tf.Tensor:
-    """Picks each sample's interest closest to its target; only the chosen one gets a gradient (ComiRec's hard routing).
-
-    Args:
-        guidance: `[samples, interests, dim]`.
-        target: `[samples, dim]`.
-
-    Returns:
-        `[samples, dim]`.
-    """
-    agreement = tf.einsum("skd,sd->sk", guidance, target)
-    return tf.gather(guidance, tf.argmax(agreement, axis=1), axis=1, batch_dims=1)

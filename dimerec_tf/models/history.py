@@ -13,6 +13,11 @@ def keep_last(history: tf.Tensor, count: int) -> tf.Tensor:
     return tf.where(positions < lengths[:, tf.newaxis], rows, tf.zeros_like(rows))
 
 
+def recent_events(history: tf.Tensor, count: int) -> tf.Tensor:
+    """`keep_last` in at least one column: a request may hold no known item at all."""
+    return keep_last(tf.pad(history, [[0, 0], [0, 1]]), count)
+
+
 def reversed_events(history: tf.Tensor, count: int) -> tf.Tensor:
     """The last `count` events, newest first: `[batch, min(length, count)]`, zeros after a history's beginning."""
     lengths = tf.math.count_nonzero(history, axis=1, dtype=tf.int32)

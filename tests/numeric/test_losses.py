@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from dimerec_tf.layers.guidance.present import fill_absent, route_hard
 from dimerec_tf.losses import reconstruction, sampled_softmax
-from dimerec_tf.models.dimerec import route_hard
 
 RNG = np.random.default_rng(2)
 
@@ -53,3 +53,27 @@ def test_hard_routing_gives_the_closest_interest_all_of_the_gradient() -> None:
         chosen = route_hard(guidance, target)
     np.testing.assert_array_equal(chosen, [[0.0, 1.0], [1.0, 0.0]])
     np.testing.assert_array_equal(tape.gradient(chosen, guidance), [[[0, 0], [1, 1]], [[0, 0], [1, 1]]])
+
+
+def _with_absent() -> tuple[np.ndarray, np.ndarray]:
+    """Interests of which some are all zeros, and targets that mostly disagree with the others."""
+    interests, target = RNG.normal(size=(40, 3, 2)), RNG.normal(size=(40, 2))
+    interests[RNG.random((40, 3)) < 0.4] = 0
+    interests[-1] = 0
+    return interests, target
+
+
+def test_interests_that_are_not_there_are_never_routed_to() -> None:
+    interests, target = _with_absent()
+    routed = route_hard(tf.constant(interests), tf.constant(target)).numpy()
+    for own, wanted, chosen in zip(interests, target, routed, strict=True):
+        present = [interest for interest in own if interest.any()]
+        np.testing.assert_array_equal(chosen, max(present, key=wanted.dot, default=np.zeros(2)))
+
+
+def test_interests_that_are_not_there_do_not_raise_a_score() -> None:
+    interests, items = _with_absent()
+    scores = np.einsum("skd,vd->skv", fill_absent(tf.constant(interests)), items).max(axis=1)
+    for own, found in zip(interests, scores, strict=True):
+        present = [items @ interest for interest in own if interest.any()]
+        np.testing.assert_allclose(found, np.max(present, axis=0) if present else 0)
