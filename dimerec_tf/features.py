@@ -42,7 +42,8 @@ class ItemVocabulary(tf.Module):
 
     def __init__(self, file: str | Path) -> None:
         super().__init__()
-        ids = Path(file).read_text(encoding="utf-8").splitlines()
+        text = Path(file).read_text(encoding="utf-8")
+        ids = text.removesuffix("\n").split("\n") if text else []  # `splitlines` knows more line breaks than the table
         if len(set(ids)) != len(ids) or "" in ids:
             raise ValueError(
                 f"The vocabulary {file} has {len(ids) - len(set(ids))} repeated or empty ids of {len(ids)}."

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from dimerec_tf.config import DataConfig
 from dimerec_tf.data.csv_lines import BadLine, LineReader
-from dimerec_tf.data.rejects import BAD_TIME, MISSING_ITEM, MISSING_USER, RejectedRow
+from dimerec_tf.data.rejects import BAD_TIME, BROKEN_ITEM, MISSING_ITEM, MISSING_USER, RejectedRow
 from dimerec_tf.data.times import Times, parse_times
 from dimerec_tf.errors import DimeRecError
 
@@ -94,7 +94,8 @@ def read_file(file: str, data: DataConfig, open_binary: Opener = open_local) -> 
     """Reads one file.
 
     In text every event is one line; fields may be quoted unless the delimiter is a tab. Ids keep their exact text;
-    integer columns of Parquet become their decimal text. Blank lines are skipped.
+    integer columns of Parquet become their decimal text. Blank lines are skipped. An item id with a line break is set
+    aside: the vocabulary is a text file with one id per line.
 
     Args:
         file: its name; `.parquet` is read as Parquet, anything else as text, and `.gz` is unpacked.
@@ -165,7 +166,12 @@ def _as_text(column: pa.Array, name: str) -> pa.Array:
 def _to_batch(file: str, block: _Block, names: list[str]) -> EventBatch:
     user, item, time = block.columns
     times, timely = parse_times(time)
-    problems = ((_is_missing(user), MISSING_USER), (_is_missing(item), MISSING_ITEM), (~timely, BAD_TIME))
+    problems = (
+        (_is_missing(user), MISSING_USER),
+        (_is_missing(item), MISSING_ITEM),
+        (_breaks_lines(item), BROKEN_ITEM),
+        (~timely, BAD_TIME),
+    )
     keep = ~np.logical_or.reduce([wrong for wrong, _ in problems])
     rejected = [RejectedRow(file, bad.number, bad.reason, {"line": bad.text}) for bad in block.bad]
     for i in np.flatnonzero(~keep).tolist():
@@ -179,6 +185,11 @@ def _to_batch(file: str, block: _Block, names: list[str]) -> EventBatch:
 
 def _is_missing(ids: pa.Array) -> NDArray[np.bool_]:
     return pc.equal(pc.utf8_trim_whitespace(pc.fill_null(ids, "")), "").to_numpy(zero_copy_only=False)
+
+
+def _breaks_lines(ids: pa.Array) -> NDArray[np.bool_]:
+    """Which ids cannot stand on one line of the vocabulary file."""
+    return pc.match_substring_regex(pc.fill_null(ids, ""), r"[\r\n]").to_numpy(zero_copy_only=False)
 
 
 def _raw_values(block: _Block, i: int, names: list[str]) -> dict[str, str | None]:

@@ -12,6 +12,7 @@ from dimerec_tf.errors import DimeRecError
 
 MISSING_USER = "missing user id"
 MISSING_ITEM = "missing item id"
+BROKEN_ITEM = "line break in item id"
 BAD_TIME = "unparsable time"
 WRONG_FIELDS = "wrong number of fields"
 NOT_UTF8 = "not UTF-8 text"

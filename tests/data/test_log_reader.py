@@ -149,6 +149,16 @@ def test_parquet_integer_ids_become_decimal_text(tmp_path):
     assert rejected == [(2, "unparsable time"), (3, "unparsable time"), (4, "missing user id")]
 
 
+def test_an_item_id_with_a_line_break_is_set_aside(tmp_path):
+    items = ["a\nb", "c", "d\r", "e\u2028f"]
+    pq.write_table(pa.table({"user_id": ["u"] * 4, "item_id": items, "timestamp": range(4)}), tmp_path / "l.parquet")
+    events, rejected = read(tmp_path / "l.parquet")
+    assert [item for _, item, _, _ in events] == ["c", "e\u2028f"]
+    assert rejected == [(1, "line break in item id"), (3, "line break in item id")]
+    events, rejected = read(write(tmp_path / "log.csv", HEADER + 'u,"a\rb",1\nu,c,2\n'))
+    assert events == [("u", "c", 2, 3)] and rejected == [(2, "line break in item id")]
+
+
 def test_parquet_timestamps_are_seconds(tmp_path):
     moments = pa.array(np.array(["1970-01-01T00:00:01.5", "1969-12-31"], "datetime64[ns]"))
     pq.write_table(
