@@ -11,6 +11,7 @@ import zipfile
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
+from http.client import HTTPException
 from pathlib import Path
 
 GROUPLENS_URL = "https://files.grouplens.org/datasets/movielens/ml-100k.zip"
@@ -56,7 +57,7 @@ def from_grouplens() -> Normalised:
     try:
         with urllib.request.urlopen(GROUPLENS_URL, timeout=GROUPLENS_TIMEOUT_SECONDS) as response:
             return convert_archive(response.read())
-    except (OSError, KeyError, ValueError, zipfile.BadZipFile) as error:
+    except (OSError, HTTPException, KeyError, ValueError, zipfile.BadZipFile) as error:
         raise SourceError(f"{GROUPLENS_URL}: {error}") from error
 
 

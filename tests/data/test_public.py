@@ -1,8 +1,11 @@
 """Public data sets without the network: conversion, checksums, fallback, a cache that no one sees half-written."""
 
+import urllib.request
 import zipfile
 from hashlib import sha256
+from http.client import IncompleteRead
 from pathlib import Path
+from unittest.mock import MagicMock
 
 import pytest
 
@@ -129,6 +132,14 @@ def test_an_unreachable_server_is_a_source_error(monkeypatch, tmp_path):
         movielens.from_grouplens()
     (tmp_path / "absent.zip").write_text("a proxy's error page")
     with pytest.raises(SourceError, match="zip file"):
+        movielens.from_grouplens()
+
+
+def test_a_download_that_was_cut_is_a_source_error(monkeypatch):
+    response = MagicMock()
+    response.__enter__.return_value.read.side_effect = IncompleteRead(b"PK", 100)
+    monkeypatch.setattr(urllib.request, "urlopen", lambda *_, **__: response)
+    with pytest.raises(SourceError, match="IncompleteRead"):
         movielens.from_grouplens()
 
 
