@@ -19,11 +19,11 @@ def data(study: Study) -> pd.DataFrame:
     """Each loss's mean over every epoch, unweighted (paper's Figure 4).
 
     Returns:
-        Columns `variant`, `epoch`, `gem`, `recon`, `ssm`.
+        Columns `variant`, `epoch`, `gem`, `recon`, `ssm`; not those of a loss whose weight is configured as 0.
     """
     tables = []
     for variant, label in LABELS.items():
-        table = pd.DataFrame(study.trained(variant, ABLATIONS[variant]).losses)[list(LOSSES)]
+        table = pd.DataFrame(study.trained(variant, ABLATIONS[variant]).losses)
         table.insert(0, "epoch", range(1, len(table) + 1))
         table.insert(0, "variant", label)
         tables.append(table)
@@ -32,9 +32,10 @@ def data(study: Study) -> pd.DataFrame:
 
 def draw(table: pd.DataFrame) -> Figure:
     """A panel for each loss, one below the other."""
-    figure, axes = panels(len(LOSSES), 1, height=4.2, share_x=True)
+    shown = {name: label for name, label in LOSSES.items() if name in table}
+    figure, axes = panels(len(shown), 1, height=1.4 * len(shown), share_x=True)
     variants = list(table.groupby("variant", sort=False))
-    for (name, label), panel in zip(LOSSES.items(), axes[:, 0], strict=True):
+    for (name, label), panel in zip(shown.items(), axes[:, 0], strict=True):
         for (variant, line), (colour, style) in zip(variants, ((BLUE, "o-"), (ORANGE, "s--")), strict=True):
             every = max(len(line) // 10, 1)
             panel.plot(line["epoch"], line[name], style, color=colour, label=variant, markevery=every)

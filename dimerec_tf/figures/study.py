@@ -25,7 +25,7 @@ ABLATIONS: dict[str, Changes] = {
     "without L_gem": {"gem_weight": 0.0},
     "without L_recon": {"recon_weight": 0.0},
     "without L_ssm": {"ssm_weight": 0.0},
-    "without GEM": {"guidance.kind": "rule", "guidance.rule": "most_recent"},
+    "without GEM": {"guidance.kind": "rule", "guidance.rule": "most_recent", "backbone.kind": "none"},
     "without DAM": {"recon_weight": 0.0, "ssm_weight": 0.0, "retrieval": "interests"},
     WITHOUT_WALK: {"sphere": "raw"},
 }

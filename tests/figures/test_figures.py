@@ -11,7 +11,8 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
-from dimerec_tf.config import Config, parse_config, vary
+from dimerec_tf.config import Config, load_preset, parse_config, preset_names, vary
+from dimerec_tf.config_model import DimeRecConfig
 from dimerec_tf.errors import DimeRecError
 from dimerec_tf.evaluation.bench_runs import KeptRuns
 from dimerec_tf.evaluation.benchmark import Trained
@@ -170,6 +171,25 @@ def test_losses_are_those_of_the_walk_and_of_its_absence(
     for _, of_variant in table.groupby("variant"):
         assert of_variant["epoch"].tolist() == [1, 2, 3, 4]
         assert {name: of_variant[name].tolist() for name in trained.losses} == trained.losses
+
+
+def test_losses_without_weight_have_no_panel(whole: tuple[Study, Trained], monkeypatch: pytest.MonkeyPatch) -> None:
+    study, trained = whole
+    kept = {name: means for name, means in trained.losses.items() if name != "ssm"}
+    monkeypatch.setattr(KeptRuns, "trained", lambda *_: replace(trained, losses=kept))
+    table = losses.data(study)
+    assert list(table) == ["variant", "epoch", "gem", "recon"]
+    assert len(losses.draw(table).axes) == 2
+
+
+@pytest.mark.parametrize("preset", preset_names())
+def test_no_ablation_is_a_preset_as_it_is(preset: str) -> None:
+    config = load_preset(preset)
+    assert all((vary(config, changes) == config) == (name == FULL) for name, changes in ABLATIONS.items())
+    without_gem = vary(config, ABLATIONS["without GEM"]).model
+    assert isinstance(without_gem, DimeRecConfig) and isinstance(config.model, DimeRecConfig)
+    assert (without_gem.guidance.kind, without_gem.backbone.kind) == ("rule", "none")
+    assert (without_gem.guidance, without_gem.backbone) != (config.model.guidance, config.model.backbone)
 
 
 def test_each_ablation_takes_out_one_thing(whole: tuple[Study, Trained], asked: list[tuple[str, Config]]) -> None:
