@@ -39,7 +39,9 @@ class GuidanceConfig(Section):
 
     `rule` takes item vectors as they are: `most_recent`, or `package.module:function` for a rule of your own.
     `dynamic_routing` has a map for each position and interest (ComiRec-DR), or one for all (`shared_map`, MIND).
-    `values_with_positions` is the other reading of the self-attentive equation, A^T (H + P).
+    `values_with_positions` is the other reading of the self-attentive equation, A^T (H + P). `sasrec` is an encoder of
+    its own as large as the `backbone`, without dropout inside; the rule `most_recent` on a Transformer backbone is the
+    same with it.
     """
 
     kind: Literal["self_attentive", "dynamic_routing", "rule", "mlp", "sasrec"] = "self_attentive"
@@ -98,10 +100,12 @@ class DiffusionConfig(Section):
 class DimeRecConfig(SequenceModelConfig):
     """DimeRec itself.
 
-    `recon_weight` and `ssm_weight` are lambda and mu of the paper's total loss, where L_gem's weight is 1.
+    `recon_weight` and `ssm_weight` are lambda and mu of the paper's total loss, where L_gem's weight is 1. A loss of
+    weight 0 is left out; one must stay.
 
     `sphere` says which vectors have unit length: `all` (x0, its estimate, and the item vectors of both softmaxes and
-    the index), `dam_only` (x0 and its estimate, as Algorithm 1 prints) or `raw` (none: Gaussian diffusion).
+    the index), `dam_only` (x0 and its estimate, as Algorithm 1 prints) or `raw` (none: Gaussian diffusion of vectors
+    times sqrt(dim), whose variance is that of its noise).
     `temperature` divides the inner products of queries of unit length, whose logits would otherwise be bounded.
     `retrieval` is by the `next_interest` at the end of the reverse walk, or by GEM's `interests`, of which an item's
     best one counts; training does not depend on it.
@@ -127,4 +131,10 @@ class DimeRecConfig(SequenceModelConfig):
     def _heads_divide(self) -> "DimeRecConfig":
         if self.dim % self.backbone.heads:
             raise ValueError(f"dim must be a multiple of backbone.heads, got {self.dim} and {self.backbone.heads}")
+        return self
+
+    @model_validator(mode="after")
+    def _some_loss(self) -> "DimeRecConfig":
+        if not (self.gem_weight or self.recon_weight or self.ssm_weight):
+            raise ValueError("one of gem_weight, recon_weight and ssm_weight must be above 0")
         return self

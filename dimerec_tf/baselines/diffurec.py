@@ -83,6 +83,10 @@ class DiffuRec(SequenceModel):
         losses = tf.nn.sparse_softmax_cross_entropy_with_logits(labels=target_rows - 1, logits=logits)
         return {"softmax": tf.reduce_mean(losses)}
 
+    def window_weights(self, num_targets: tf.Tensor) -> tf.Tensor:
+        """See `SequenceModel`."""
+        return tf.minimum(num_targets, 1)
+
     def _events(self, rows: tf.Tensor, dropout_seed: tf.Tensor | None = None) -> tf.Tensor:
         return self.events_norm(drop(self.items(rows), self.config.embedding_dropout, dropout_seed))
 

@@ -53,6 +53,10 @@ class MultVAE(SequenceModel):
         annealed = tf.minimum(tf.cast(self.steps_trained, tf.float32) / self.config.anneal_steps, 1.0)
         return {"likelihood": -tf.reduce_mean(log_likelihood), "kl": annealed * tf.reduce_mean(divergence)}
 
+    def window_weights(self, num_targets: tf.Tensor) -> tf.Tensor:
+        """See `SequenceModel`."""
+        return tf.minimum(num_targets, 1)
+
     def _bag(self, rows: tf.Tensor) -> tf.Tensor:
         """`[batch, length]` rows to float32 `[batch, num_items]`, 1 for each item that occurs."""
         width = self.num_items + 1

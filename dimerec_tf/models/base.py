@@ -20,8 +20,8 @@ class SequenceModel(tfrs.Model):
         seed: of everything random; training step n draws from (seed, n), so a resumed run repeats itself.
 
     Attributes:
-        targets_per_step: the mean number of targets in a training batch. Once set, a batch counts as much as it has
-            targets: batches of short histories then weigh no more than their share.
+        weight_per_step: the mean over training batches of the sum of `window_weights`. Once set, a batch counts as
+            much as its windows do: batches of short histories then weigh no more than their share.
     """
 
     def __init__(self, num_items: int, loss_weights: Mapping[str, float], seed: int) -> None:
@@ -29,7 +29,7 @@ class SequenceModel(tfrs.Model):
         self.num_items = num_items
         self.seed = seed
         self.loss_weights = dict(loss_weights)
-        self.targets_per_step: float | None = None
+        self.weight_per_step: float | None = None
         self.steps_trained = tf.Variable(0, dtype=tf.int32, trainable=False, name="steps_trained")
         self.loss_means = {name: tf.keras.metrics.Mean(name=name) for name in loss_weights}
 
@@ -43,7 +43,7 @@ class SequenceModel(tfrs.Model):
 
     @abstractmethod
     def losses_of(self, windows: tf.Tensor, training: bool) -> Losses:
-        """The losses by name, each a scalar, a mean over targets.
+        """The losses by name, each a scalar, a mean over targets (or windows, see `window_weights`).
 
         Args:
             windows: int64 `[batch, window]` rows, oldest first, zeros after the end. Every position but the first is
@@ -51,22 +51,29 @@ class SequenceModel(tfrs.Model):
             training: whether dropout acts.
         """
 
+    def window_weights(self, num_targets: tf.Tensor) -> tf.Tensor:
+        """What windows count in the mean that a loss is, by their numbers of targets: the same numbers `[windows]`.
+
+        A model whose losses are means over windows gives 1 for each that has a target.
+        """
+        return num_targets
+
     def call(self, history: tf.Tensor) -> tf.Tensor:
         """Same as `query`, for Keras."""
         return self.query(history)
 
     def compute_loss(self, inputs: tf.Tensor, training: bool = False) -> tf.Tensor:
-        """The weighted sum of the losses; see `losses_of` and `targets_per_step`."""
+        """The weighted sum of the losses; see `losses_of` and `weight_per_step`."""
         if training:
             self.steps_trained.assign_add(1)
         losses = self.losses_of(inputs, training)
         for name, value in losses.items():
             self.loss_means[name].update_state(value)
         total = tf.add_n([self.loss_weights[name] * value for name, value in losses.items()])
-        if not training or self.targets_per_step is None:
+        if not training or self.weight_per_step is None:
             return total
-        targets = tf.math.count_nonzero(inputs[:, 1:], dtype=total.dtype)
-        return total * targets / self.targets_per_step
+        weights = self.window_weights(tf.math.count_nonzero(inputs[:, 1:], axis=1))
+        return total * tf.cast(tf.reduce_sum(weights), total.dtype) / self.weight_per_step
 
     def draw_seed(self, purpose: int) -> tf.Tensor:
         """A stateless seed `[2]` of its own for each purpose and training step."""

@@ -22,7 +22,8 @@ from dimerec_tf.sampling import NegativeSampler
 class DimeRec(SequenceModel):
     """Generates a user's next interest (arXiv 2408.12153).
 
-    The losses are L_gem, L_recon and L_ssm, the total L_gem + lambda L_recon + mu L_ssm, over every prefix.
+    The losses are L_gem, L_recon and L_ssm, the total L_gem + lambda L_recon + mu L_ssm, over every prefix. One whose
+    weight is 0 is left out, and without the last two the denoiser does not learn.
 
     Args:
         config: sizes, temperature, loss weights and the diffusion.
@@ -32,7 +33,7 @@ class DimeRec(SequenceModel):
 
     def __init__(self, config: DimeRecConfig, counts: NDArray[np.int64], seed: int = 0) -> None:
         weights = {"gem": config.gem_weight, "recon": config.recon_weight, "ssm": config.ssm_weight}
-        super().__init__(len(counts) - 1, weights, seed)
+        super().__init__(len(counts) - 1, {name: weight for name, weight in weights.items() if weight}, seed)
         self.config = config
         self.schedule = build_schedule(config.diffusion)
         self.sampler = NegativeSampler(config.negatives, counts)
@@ -52,6 +53,9 @@ class DimeRec(SequenceModel):
             denoiser.residual,
             denoiser.dropout,
         )
+        self.denoiser.trainable = config.recon_weight > 0 or config.ssm_weight > 0
+        # Off the sphere the walk is that of sqrt(dim) e: unit variance, like its noise.
+        self.walk_scale = config.dim**0.5 if config.sphere == "raw" else 1.0
         self.log_temperature = tf.Variable(
             np.log(config.temperature), dtype=tf.float32, trainable=config.learned_temperature, name="log_temperature"
         )
@@ -68,8 +72,8 @@ class DimeRec(SequenceModel):
         Each `sample` starts from a point of its own and draws noise of its own.
         """
         diffusion = self.config.diffusion
-        return walk_from_noise(
-            lambda noised, step: self._estimate(noised, step, guidance),
+        trajectory = walk_from_noise(
+            lambda noised, step: self.walk_scale * self._estimate(noised / self.walk_scale, step, guidance),
             tf.shape(guidance)[0],
             self.config.dim,
             self.schedule.reverse_steps(diffusion.reverse_steps),
@@ -78,6 +82,7 @@ class DimeRec(SequenceModel):
             on_sphere=self.config.sphere != "raw",
             sample=sample,
         )
+        return trajectory / self.walk_scale
 
     def query(self, history: tf.Tensor) -> tf.Tensor:
         """What `retrieval` names: `[batch, length]` rows to next interests e_u, `[batch, samples, dim]`, or to the
@@ -114,7 +119,7 @@ class DimeRec(SequenceModel):
         return tf.nn.experimental.stateless_dropout(vectors, self.config.dropout, dropout_seed)
 
     def _target_losses(self, guidance: tf.Tensor, target_rows: tf.Tensor, dropout_seed: tf.Tensor | None) -> Losses:
-        """The three losses for `[samples, interests, dim]` guidance and `[samples]` targets."""
+        """The losses for `[samples, interests, dim]` guidance and `[samples]` targets."""
         positives = self._scored(self.items(target_rows))
         drawn = self.sampler.draw(target_rows, self.draw_seed(3))
         negatives = self._scored(self.items(drawn.rows))
@@ -125,14 +130,14 @@ class DimeRec(SequenceModel):
                 sampled_softmax(query, positives, negatives, target_rows, drawn.rows, temperature, drawn.log_q)
             )
 
-        clean = self._walked(self.items(target_rows))
-        estimate = self._denoise_once(clean, guidance, dropout_seed)
-        reference = tf.stop_gradient(clean) if self.config.stop_recon_gradient else clean
-        return {
-            "gem": softmax_loss(route_hard(self._scored(guidance), positives), self.config.sphere == "all"),
-            "recon": tf.reduce_mean(reconstruction(reference, estimate)),
-            "ssm": softmax_loss(estimate, self.config.sphere != "raw"),
-        }
+        losses = {"gem": softmax_loss(route_hard(self._scored(guidance), positives), self.config.sphere == "all")}
+        if self.denoiser.trainable:
+            clean = self._walked(self.items(target_rows))
+            estimate = self._denoise_once(clean, guidance, dropout_seed)
+            reference = tf.stop_gradient(clean) if self.config.stop_recon_gradient else clean
+            losses["recon"] = tf.reduce_mean(reconstruction(reference, estimate))
+            losses["ssm"] = softmax_loss(estimate, self.config.sphere != "raw")
+        return {name: losses[name] for name in self.loss_weights}
 
     def _denoise_once(self, clean: tf.Tensor, guidance: tf.Tensor, dropout_seed: tf.Tensor | None) -> tf.Tensor:
         """Noises each target to a random step (Algorithm 1) and estimates it back: `[samples, dim]`.
@@ -145,12 +150,13 @@ class DimeRec(SequenceModel):
         if self.config.diffusion.noised == "estimate":
             at_last = tf.random.stateless_uniform([samples], self.draw_seed(4)) < 0.5
             step = tf.where(at_last, last, step)
-            pure = self._walked(tf.random.stateless_normal(tf.shape(clean), self.draw_seed(5)))
+            pure = self._walked(tf.random.stateless_normal(tf.shape(clean), self.draw_seed(5)) / self.walk_scale)
             clean = tf.stop_gradient(self._estimate(pure, tf.fill([samples], last), guidance))
         noise = tf.random.stateless_normal(tf.shape(clean), self.draw_seed(2))
         signal = tf.gather(tf.constant(self.schedule.signal, tf.float32), step)
         forward = "gaussian" if self.config.sphere == "raw" else self.config.diffusion.forward
-        return self._estimate(walk_forward(clean, signal, noise, forward), step, guidance, dropout_seed)
+        noised = walk_forward(self.walk_scale * clean, signal, noise, forward) / self.walk_scale
+        return self._estimate(noised, step, guidance, dropout_seed)
 
     def _estimate(
         self, noised: tf.Tensor, step: tf.Tensor, guidance: tf.Tensor, dropout_seed: tf.Tensor | None = None
@@ -159,9 +165,11 @@ class DimeRec(SequenceModel):
         return self._walked(self.denoiser(noised, step, guidance, dropout_seed))
 
     def _walked(self, vectors: tf.Tensor) -> tf.Tensor:
-        """Vectors of the walk: on the sphere unless `sphere` is `raw`."""
+        """Vectors of the walk, float32: on the sphere unless `sphere` is `raw`."""
+        vectors = tf.cast(vectors, tf.float32)
         return vectors if self.config.sphere == "raw" else normalize(vectors)
 
     def _scored(self, vectors: tf.Tensor) -> tf.Tensor:
-        """Vectors of the softmaxes and the index: on the sphere if `sphere` is `all`."""
+        """Vectors of the softmaxes and the index, float32: on the sphere if `sphere` is `all`."""
+        vectors = tf.cast(vectors, tf.float32)
         return normalize(vectors) if self.config.sphere == "all" else vectors

@@ -10,10 +10,15 @@ import tensorflow as tf
 from tensorflow.python.framework import config as ops  # the public module can switch determinism on, not off
 
 from dimerec_tf.config import Config
+from dimerec_tf.errors import DimeRecError
 from dimerec_tf.models.base import SequenceModel
 from dimerec_tf.models.registry import build_model
 from dimerec_tf.training.progress import TrainingProgress
-from dimerec_tf.training.sequences import Sequences, num_targets, training_batches
+from dimerec_tf.training.sequences import Sequences, training_batches, window_bounds
+
+
+class NonFiniteLoss(DimeRecError, FloatingPointError):
+    """A training that broke."""
 
 
 def fit(
@@ -36,8 +41,8 @@ def fit(
         callbacks: further Keras callbacks.
 
     Raises:
-        ValueError: there is no training target.
-        FloatingPointError: the loss is not finite.
+        NothingToLearn: there is no training target.
+        NonFiniteLoss: the loss is not finite.
     """
     with _deterministic_ops(config.training.deterministic):
         return _fit(config, sequences, num_items, checkpoint_dir, callbacks)
@@ -69,7 +74,8 @@ def _fit(
     model = build_model(config.model, counts, config.seed)
     checkpoint = _EpochCheckpoint(model, checkpoint_dir) if checkpoint_dir else None
     dataset, steps = training_batches(sequences, config.model.max_history, training.batch_size, config.seed)
-    model.targets_per_step = num_targets(sequences) / steps
+    bounds = window_bounds(sequences, config.model.max_history)
+    model.weight_per_step = float(tf.reduce_sum(model.window_weights(bounds[:, 1] - bounds[:, 0] - 1))) / steps
     decay = tf.keras.optimizers.schedules.CosineDecay(training.learning_rate, steps * training.epochs)
     model.compile(tf.keras.optimizers.Adam(decay))
     model.optimizer.build(model.trainable_variables)
@@ -120,6 +126,6 @@ class _StopAtNonFiniteLoss(tf.keras.callbacks.Callback):
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         loss = (logs or {})["loss"]
         if not np.isfinite(loss):
-            raise FloatingPointError(
-                f"The loss became {loss} in epoch {epoch + 1}. Lower training.learning_rate or raise model.temperature."
+            raise NonFiniteLoss(
+                f"The loss became {loss} in epoch {epoch + 1}: lower training.learning_rate or raise model.temperature."
             )

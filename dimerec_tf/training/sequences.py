@@ -7,7 +7,13 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
+from dimerec_tf.errors import DimeRecError
+
 POOL = 32
+
+
+class NothingToLearn(DimeRecError, ValueError):
+    """Training sequences without a single target."""
 
 
 @dataclass(frozen=True)
@@ -30,11 +36,6 @@ class Sequences:
         if not 0 <= index < len(self):
             raise IndexError(f"Sequence {index} of {len(self)}.")
         return self.rows[self.splits[index] : self.splits[index + 1]]
-
-
-def num_targets(sequences: Sequences) -> int:
-    """Every event but a sequence's first."""
-    return int(np.maximum(np.diff(sequences.splits) - 1, 0).sum())
 
 
 def window_bounds(sequences: Sequences, max_history: int) -> NDArray[np.int64]:
@@ -70,11 +71,13 @@ def training_batches(
         epoch.
 
     Raises:
-        ValueError: no sequence has two events.
+        NothingToLearn: no sequence has two events.
     """
     bounds = window_bounds(sequences, max_history)
     if not len(bounds):
-        raise ValueError(f"None of the {len(sequences)} training sequences has two events: there is nothing to learn.")
+        raise NothingToLearn(
+            f"None of the {len(sequences)} training sequences has two events: there is nothing to learn."
+        )
     rows, steps = tf.constant(sequences.rows), -(-len(bounds) // batch_size)
     pools = tf.constant(np.arange(len(bounds)) // (POOL * batch_size) * (max_history + 2))
 

@@ -8,6 +8,7 @@ import pytest
 import tensorflow as tf
 
 from dimerec_tf.config import parse_config
+from dimerec_tf.errors import DimeRecError
 from dimerec_tf.layers.guidance import (
     DynamicRoutingInterest,
     MLPInterest,
@@ -156,7 +157,7 @@ def test_a_rule_of_ones_own_is_found_by_name() -> None:
 
 @pytest.mark.parametrize("name", ["longest", "no.such:rule", "numpy:no_such_rule"])
 def test_an_unknown_rule_is_named(name: str) -> None:
-    with pytest.raises(ValueError, match=f"The rule {name!r} is neither most_recent nor"):
+    with pytest.raises(DimeRecError, match=f"The rule {name!r} is neither most_recent nor"):
         find_rule(name)
 
 

@@ -6,9 +6,11 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from dimerec_tf.config import Config, parse_config
+from dimerec_tf.config import Config, ConfigError, parse_config
+from dimerec_tf.errors import DimeRecError
 from dimerec_tf.models.dimerec import DimeRec
 from dimerec_tf.models.history import keep_last, reversed_events
+from dimerec_tf.models.registry import build_model
 from dimerec_tf.training.fit import fit
 from dimerec_tf.training.sequences import Sequences
 
@@ -65,7 +67,7 @@ def test_a_loss_that_is_not_finite_stops_training() -> None:
         def on_epoch_begin(self, epoch: int, logs: object = None) -> None:
             self.model.items.table.assign(np.full(self.model.items.table.shape, np.nan))
 
-    with pytest.raises(FloatingPointError, match="The loss became nan in epoch 1"):
+    with pytest.raises(DimeRecError, match="The loss became nan in epoch 1"):
         fit(_config(), _sequences(), NUM_ITEMS, callbacks=[Spoil()])
 
 
@@ -103,12 +105,58 @@ def test_a_batch_counts_as_much_as_it_has_targets() -> None:
     for window in (windows[:1], windows[1:, :2]):
         model.steps_trained.assign(0)
         plain.append(model.compute_loss(window, training=True).numpy())
-    model.targets_per_step = (5 + 1) / 2
+    model.weight_per_step = (5 + 1) / 2
     weighted = []
     for window in (windows[:1], windows[1:, :2]):
         model.steps_trained.assign(0)
         weighted.append(model.compute_loss(window, training=True).numpy())
     assert np.mean(weighted) == pytest.approx((5 * plain[0] + 1 * plain[1]) / 6, rel=1e-5)
+
+
+@pytest.mark.parametrize(("kind", "weight"), [("dimerec", [5, 1, 0]), ("mult_vae", [1, 1, 0]), ("diffurec", [1, 1, 0])])
+def test_a_batch_weighs_as_much_as_its_windows_do_in_the_mean_that_its_loss_is(kind: str, weight: list[int]) -> None:
+    model = build_model(parse_config({"model": {"kind": kind, "dim": 8}}).model, COUNTS, seed=4)
+    assert model.window_weights(tf.constant([5, 1, 0])).numpy().tolist() == weight
+    model.weight_per_step = 10
+    windows = tf.constant([[1, 2, 3, 4, 5, 6], [9, 8, 0, 0, 0, 0]], tf.int64)
+    weighted = float(model.compute_loss(windows, training=True))
+    model.steps_trained.assign(0)
+    model.weight_per_step = None
+    plain = float(model.compute_loss(windows, training=True))
+    assert weighted == pytest.approx(sum(weight) / 10 * plain, rel=1e-5)
+
+
+@pytest.mark.parametrize(("kind", "total"), [("dimerec", 40 * 11), ("mult_vae", 40 * 2), ("diffurec", 40 * 2)])
+def test_training_weighs_by_all_windows(kind: str, total: int) -> None:
+    """40 sequences of 12 events are 80 windows of at most 6 targets, in batches of 8."""
+    config = parse_config({"model": {"kind": kind, "dim": 8, "max_history": 6}, "training": {"batch_size": 8}})
+    once = config.model_copy(update={"training": config.training.model_copy(update={"epochs": 1})})
+    assert fit(once, _sequences(), NUM_ITEMS).weight_per_step == total / 10
+
+
+def test_losses_without_weight_are_neither_computed_nor_kept() -> None:
+    alone = DimeRec(_config(recon_weight=0.0, ssm_weight=0.0).model, COUNTS, seed=4)
+    alone.denoiser.call = None
+    windows = tf.constant([[1, 2, 3, 4, 5]], tf.int64)
+    assert list(alone.loss_means) == list(alone.losses_of(windows, training=True)) == ["gem"]
+    assert not any("denoiser" in variable.name for variable in alone.trainable_variables)
+    for kept in ("gem", "recon", "ssm"):
+        alone, whole = (
+            _seeded(**{f"{name}_weight": weight if name != kept else 1.0 for name in ("gem", "recon", "ssm")})
+            for weight in (0.0, 1.0)
+        )
+        [(name, loss)] = alone.losses_of(windows, training=True).items()
+        assert name == kept and float(loss) == pytest.approx(float(whole.losses_of(windows, training=True)[kept]))
+
+
+def _seeded(**options: object) -> DimeRec:
+    tf.keras.utils.set_random_seed(5)
+    return DimeRec(_config(**options).model, COUNTS, seed=4)
+
+
+def test_some_loss_must_have_a_weight() -> None:
+    with pytest.raises(ConfigError, match="one of gem_weight, recon_weight and ssm_weight must be above 0"):
+        _config(gem_weight=0.0, recon_weight=0.0, ssm_weight=0.0)
 
 
 def test_every_weight_learns_from_the_total_loss() -> None:

@@ -6,9 +6,14 @@ from typing import Any
 
 import tensorflow as tf
 
+from dimerec_tf.errors import DimeRecError
 from dimerec_tf.layers.guidance.prefixes import whole_history
 
 Rule = Callable[[tf.Tensor, int], tf.Tensor]
+
+
+class UnknownRule(DimeRecError, ValueError):
+    """A name that no rule has."""
 
 
 def most_recent(rows: tf.Tensor, count: int) -> tf.Tensor:
@@ -24,7 +29,7 @@ def find_rule(name: str) -> Rule:
     """A rule by its name in `RULES`, or a function as `package.module:function`.
 
     Raises:
-        ValueError: there is no such rule.
+        UnknownRule: there is no such rule.
     """
     if name in RULES:
         return RULES[name]
@@ -35,7 +40,7 @@ def find_rule(name: str) -> Rule:
         return getattr(importlib.import_module(module), function)
     except (ImportError, AttributeError) as error:
         known = ", ".join(RULES)
-        raise ValueError(f"The rule {name!r} is neither {known} nor package.module:function ({error}).") from error
+        raise UnknownRule(f"The rule {name!r} is neither {known} nor package.module:function ({error}).") from error
 
 
 class RuleInterest(tf.keras.layers.Layer):
