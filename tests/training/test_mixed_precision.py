@@ -1,0 +1,64 @@
+"""DimeRec under Keras' policy mixed_bfloat16: layers compute in half precision, losses and the walk do not."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from dimerec_tf.config import parse_config
+from dimerec_tf.models.dimerec import DimeRec
+
+WINDOWS = tf.constant([[1, 2, 3, 4, 5], [7, 8, 9, 0, 0]], tf.int64)
+OPTIONS: dict[str, dict[str, Any]] = {
+    "plain": {},
+    "raw": {"sphere": "raw"},
+    "by interests": {"sphere": "dam_only", "retrieval": "interests", "guidance": {"kind": "rule"}},
+    "own estimate": {
+        "backbone": {"kind": "transformer", "blocks": 1},
+        "denoiser": {"aggregation": "attention", "residual": True, "dropout": 0.2},
+        "diffusion": {"noised": "estimate", "num_steps": 4},
+        "negatives": {"kind": "mixed", "count": 16},
+        "dropout": 0.2,
+    },
+}
+
+
+def _model(**options: Any) -> DimeRec:
+    tf.keras.utils.set_random_seed(5)
+    values = {"dim": 8, "max_history": 6, "num_interests": 2, **options}
+    return DimeRec(parse_config({"model": values}).model, np.ones(31, np.int64), seed=4)
+
+
+@pytest.fixture
+def half() -> Iterator[None]:
+    before = tf.keras.mixed_precision.global_policy()
+    tf.keras.mixed_precision.set_global_policy("mixed_bfloat16")
+    yield
+    tf.keras.mixed_precision.set_global_policy(before)
+
+
+@pytest.mark.parametrize("name", OPTIONS)
+def test_a_training_step_and_a_query_work_in_half_precision(name: str, half: None) -> None:
+    model = _model(**OPTIONS[name])
+    assert model.guidance.compute_dtype == "bfloat16"
+    model.compile(tf.keras.optimizers.Adam(0.01))
+    before = [weight.copy() for weight in model.get_weights()]
+    assert np.isfinite(model.train_on_batch(WINDOWS))
+    assert any(np.any(old != new) for old, new in zip(before, model.get_weights(), strict=True))
+    assert {loss.dtype for loss in model.losses_of(WINDOWS, training=True).values()} == {tf.float32}
+    query = model.query(WINDOWS)
+    assert query.dtype == model.item_vectors().dtype == tf.float32 and np.isfinite(query).all()
+
+
+def test_losses_in_half_precision_are_those_in_full() -> None:
+    full = _model().losses_of(WINDOWS, training=False)
+    before = tf.keras.mixed_precision.global_policy()
+    tf.keras.mixed_precision.set_global_policy("mixed_bfloat16")
+    try:
+        half = _model().losses_of(WINDOWS, training=False)
+    finally:
+        tf.keras.mixed_precision.set_global_policy(before)
+    for name, loss in full.items():
+        assert float(half[name]) == pytest.approx(float(loss), rel=0.05)
