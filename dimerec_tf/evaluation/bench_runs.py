@@ -1,7 +1,11 @@
-"""Runs a benchmark; every finished run is kept, so that one started again goes on."""
+"""Runs a benchmark; every finished run and epoch is kept, so that one started again goes on."""
 
+import itertools
 import json
+import shutil
+import time
 from collections.abc import Callable
+from datetime import timedelta
 from functools import cached_property
 from hashlib import sha256
 from pathlib import Path
@@ -19,6 +23,7 @@ from dimerec_tf.evaluation.benchmark import FLOORS, Benchmark, Run, Trained
 from dimerec_tf.models.registry import build_model
 
 Runs = dict[str, list[Run]]
+CODE = code_version(dimerec_tf)  # what was imported, also when files change while a benchmark runs
 
 
 class KeptRuns:
@@ -55,13 +60,15 @@ class KeptRuns:
             return Run(**json.loads(str(stored["facts"])), ranks=stored["ranks"])
 
     def trained(self, name: str, config: Config) -> Trained:
-        """A trained model."""
+        """A trained model; a training that was interrupted goes on after its last finished epoch."""
         file = self._file("model", training_fingerprint(config))
+        checkpoint_dir = file.with_suffix(".checkpoint")
         if not file.exists():
             self.say(f"{self.dataset}: training {name}, seed {config.seed}")
-            trained = self.benchmark.train(config)
+            trained = self.benchmark.train(config, checkpoint_dir)
             weights = {str(index): weight for index, weight in enumerate(trained.model.get_weights())}
             _save(file, facts=json.dumps({"losses": trained.losses, "seconds": trained.seconds}), **weights)
+        shutil.rmtree(checkpoint_dir, ignore_errors=True)
         model = build_model(config.model, self.benchmark.counts, config.seed)
         with np.load(file) as stored:
             model.set_weights([stored[str(index)] for index in range(len(stored.files) - 1)])
@@ -70,7 +77,7 @@ class KeptRuns:
     @cached_property
     def _marks(self) -> str:
         self.directory.mkdir(parents=True, exist_ok=True)
-        return f"{data_hash(self.data)[:12]}-{code_version(dimerec_tf)}"
+        return f"{data_hash(self.data)[:12]}-{CODE}"
 
     def _file(self, what: str, *fingerprints: str) -> Path:
         return self.directory / f"{'-'.join(filter(None, [self.dataset, what, *fingerprints, self._marks]))}.npz"
@@ -96,27 +103,27 @@ def run_benchmark(config: BenchConfig, kept: Path, say: Callable[[str], None]) -
     Args:
         config: what to run.
         kept: a directory for finished runs, see `KeptRuns`.
-        say: is told what starts.
+        say: is told what starts, and how many runs there are.
 
     Returns:
         Runs by comparison and model, floors first.
     """
     results: dict[Comparison, Runs] = {}
+    started, numbers = time.monotonic(), itertools.count(1)
+    total = sum(len(config.models_for(dataset)) for dataset in config.datasets) * len(config.seeds)
     for dataset, data in config.datasets.items():
-        runs = KeptRuns(kept, dataset, data, say)
-        for filter_seen in (True, False):
-            comparison = Comparison(dataset, filter_seen)
-            results[comparison] = _compare(config, comparison, runs)
+        kept_runs = KeptRuns(kept, dataset, data, say)
+        both = [Comparison(dataset, filter_seen) for filter_seen in (True, False)]
+        for comparison in both:
+            evaluation = config.evaluation_of(comparison)
+            results[comparison] = {floor: [kept_runs.benchmark.run_floor(floor, evaluation)] for floor in FLOORS}
+        for (name, model), seed in itertools.product(config.models_for(dataset).items(), config.seeds):
+            elapsed = timedelta(seconds=round(time.monotonic() - started))
+            say(f"Run {next(numbers)} of {total} after {elapsed}: {dataset}, {name}, seed {seed}")
+            for comparison in both:
+                settings = config.run_config(comparison, model).model_copy(update={"seed": seed})
+                results[comparison].setdefault(name, []).append(kept_runs.run(name, settings))
     return results
-
-
-def _compare(config: BenchConfig, comparison: Comparison, kept: KeptRuns) -> Runs:
-    evaluation = config.evaluation_of(comparison)
-    runs: Runs = {floor: [kept.benchmark.run_floor(floor, evaluation)] for floor in FLOORS}
-    for name, model in config.models_for(comparison.dataset).items():
-        settings = config.run_config(comparison, model)
-        runs[name] = [kept.run(name, settings.model_copy(update={"seed": seed})) for seed in config.seeds]
-    return runs
 
 
 def data_hash(data: DataConfig) -> str:

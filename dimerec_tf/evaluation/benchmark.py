@@ -2,6 +2,7 @@
 
 import time
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +15,7 @@ from dimerec_tf.data.log_reader import LogError
 from dimerec_tf.data.protocols import SPLIT_NAMES, UserExample
 from dimerec_tf.data.splits import load_splits
 from dimerec_tf.data.vocabulary import Encoder
+from dimerec_tf.evaluation.epoch_record import EpochRecord
 from dimerec_tf.evaluation.evaluator import retrieve, target_ranks
 from dimerec_tf.metrics.lists import summarise_lists
 from dimerec_tf.metrics.ranking import Ranks, summarise
@@ -45,7 +47,10 @@ class Run:
 
 @dataclass(frozen=True)
 class Trained:
-    """A trained model; `losses` holds each unweighted loss by name, its mean in every epoch."""
+    """A trained model; `losses` holds each unweighted loss by name, its mean in every epoch.
+
+    `seconds` adds up over the parts of a training that was interrupted; what was done twice counts once.
+    """
 
     model: SequenceModel
     losses: dict[str, list[float]]
@@ -82,12 +87,13 @@ class Benchmark:
             scorer = SequentialRules.fit(self.sequences, self.encoder.num_items, evaluation.rules_window)
         return self._measure(scorer, evaluation, time.monotonic() - started, parameters=0)
 
-    def train(self, config: Config) -> Trained:
-        """Trains a model with the configuration's seed."""
-        started = time.monotonic()
-        model = fit(config, self.sequences, self.encoder.num_items)
-        losses = {loss: model.history.history[loss] for loss in model.loss_means}
-        return Trained(model, losses, time.monotonic() - started)
+    def train(self, config: Config, checkpoint_dir: Path) -> Trained:
+        """Trains a model with the configuration's seed, or goes on from what `checkpoint_dir` holds, see `fit`."""
+        record = EpochRecord(checkpoint_dir / "epochs.json")
+        model = fit(config, self.sequences, self.encoder.num_items, checkpoint_dir, [record])
+        epochs = record.read()
+        losses = {loss: [epoch["losses"][loss] for epoch in epochs] for loss in model.loss_means}
+        return Trained(model, losses, sum(epoch["seconds"] for epoch in epochs))
 
     def measure(self, trained: Trained, evaluation: EvaluationConfig) -> Run:
         """Measures a trained model."""

@@ -1,13 +1,17 @@
 """Runs that are kept with their models."""
 
+import json
+import time
 from pathlib import Path
 
 import numpy as np
 import pytest
 import tensorflow as tf
 
+from dimerec_tf.config import Config
+from dimerec_tf.evaluation import bench_runs
 from dimerec_tf.evaluation.bench_runs import KeptRuns
-from dimerec_tf.evaluation.benchmark import Benchmark
+from dimerec_tf.evaluation.benchmark import Benchmark, Run, Trained
 from tests.e2e.small_log import small_config, write_log
 
 
@@ -35,3 +39,50 @@ def test_a_kept_model_answers_as_it_did_when_it_was_trained(tmp_path: Path, monk
     np.testing.assert_array_equal(again.run("renamed", config).ranks, of_first.ranks)
     with pytest.raises(AssertionError, match="trained again"):
         again.trained("full", config.model_copy(update={"seed": 6}))
+
+
+class _Killed(BaseException):
+    pass
+
+
+@pytest.fixture(scope="module")
+def config(tmp_path_factory: pytest.TempPathFactory) -> Config:
+    log = tmp_path_factory.mktemp("log") / "log.csv"
+    write_log(log)
+    return small_config(log, training={"epochs": 3})
+
+
+@pytest.fixture(scope="module")
+def undisturbed(config: Config, tmp_path_factory: pytest.TempPathFactory) -> tuple[Run, Trained]:
+    kept = KeptRuns(tmp_path_factory.mktemp("whole"), "ring", config.data, print)
+    return kept.run("full", config), kept.trained("full", config)
+
+
+@pytest.mark.parametrize("epochs", [1, 3])
+def test_a_killed_training_goes_on_to_the_same_run(
+    config: Config, undisturbed: tuple[Run, Trained], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, epochs: int
+) -> None:
+    """Killed with the second epoch recorded but not kept; and with all three kept, before the model is saved."""
+
+    def kill(*_: object, **__: object) -> None:
+        raise _Killed
+
+    def save_or_kill(manager: tf.train.CheckpointManager, *_: object) -> str:
+        return kill() if int(manager.checkpoint.epochs_done) > epochs else save(manager)
+
+    save = tf.train.CheckpointManager.save
+    with monkeypatch.context() as patch, pytest.raises(_Killed):
+        patch.setattr(tf.train.CheckpointManager, "save", save_or_kill)
+        patch.setattr(bench_runs, "_save", kill)
+        KeptRuns(tmp_path / "runs", "ring", config.data, print).run("full", config)
+    (record,) = (tmp_path / "runs").glob("ring-model-*.checkpoint/epochs.json")
+    done = json.loads(record.read_text())[:epochs]
+    again = KeptRuns(tmp_path / "runs", "ring", config.data, print)
+    started = time.monotonic()
+    run, trained = again.run("full", config), again.trained("full", config)
+    elapsed = time.monotonic() - started
+    assert run.metrics == undisturbed[0].metrics and trained.losses == undisturbed[1].losses
+    np.testing.assert_array_equal(run.ranks, undisturbed[0].ranks)
+    before = sum(epoch["seconds"] for epoch in done)
+    assert before <= trained.seconds < before + elapsed
+    assert not record.parent.exists()
