@@ -1,6 +1,7 @@
 """`dimerec bench`: accuracy of models over data sets and seeds beside the floors, without TFX."""
 
 import json
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,8 +13,6 @@ from dimerec_tf.errors import DimeRecError
 
 if TYPE_CHECKING:
     from dimerec_tf.evaluation.bench_config import BenchConfig
-
-MODEL_KEYS = ("dataset", "protocol", "seen", "model")
 
 
 def bench(
@@ -29,6 +28,7 @@ def bench(
         "build/bench"
     ),
     log: Annotated[Path | None, typer.Option(help="With --preset: the log, instead of fetching it.")] = None,
+    items: Annotated[Path | None, typer.Option(help="With --preset: the item file with categories.")] = None,
     collect: Annotated[
         Path | None, typer.Option(help="A JSON list of results to add to, in place of the same models' rows.")
     ] = None,
@@ -38,7 +38,7 @@ def bench(
 ) -> None:
     """Trains models with several seeds and measures them beside popularity and sequential rules.
 
-    Finished runs are kept in the output directory: started again after a kill, the benchmark goes on with the next one.
+    Finished runs and epochs are kept in the output directory: started again after a kill, the benchmark goes on there.
 
     Example: dimerec bench --preset ml-100k --seeds 3
 
@@ -50,14 +50,14 @@ def bench(
         raise DimeRecError("Name what to run: either --config FILE or --preset NAME.")
     with library_noise_in(output / "bench.log"):
         from dimerec_tf.evaluation.bench_config import load_bench_config
-        from dimerec_tf.evaluation.bench_report import markdown_page, report_rows
+        from dimerec_tf.evaluation.bench_page import markdown_page
+        from dimerec_tf.evaluation.bench_report import MODEL_KEYS, report_rows
         from dimerec_tf.evaluation.bench_runs import run_benchmark
         from dimerec_tf.evaluation.json_rows import replace_rows
 
-        settings = load_bench_config(config) if config else _of_preset(preset or "", log, seeds)
-        results = run_benchmark(settings, output / "runs", console.print)
-        command = f"dimerec bench --config {config}" if config else f"dimerec bench --preset {preset} --seeds {seeds}"
-        rows = report_rows(settings, results, command)
+        settings = load_bench_config(config) if config else _of_preset(preset or "", log, items, seeds)
+        results = run_benchmark(settings, output / "runs", partial(console.print, highlight=False, soft_wrap=True))
+        rows = report_rows(settings, results, _command(config, preset, log, items, seeds))
         (output / "accuracy.json").write_text(json.dumps(rows, indent=2) + "\n")
         (output / "accuracy.md").write_text(markdown_page(rows))
         collected = replace_rows(collect, rows, MODEL_KEYS) if collect else rows
@@ -67,13 +67,21 @@ def bench(
     console.print(f"Written to {', '.join(str(place) for place in (output, collect, page) if place)}.", soft_wrap=True)
 
 
-def _of_preset(name: str, log: Path | None, seeds: int) -> "BenchConfig":
-    from dimerec_tf.evaluation.bench_config import BenchConfig, BenchModel
+def _of_preset(name: str, log: Path | None, items: Path | None, seeds: int) -> "BenchConfig":
+    from dimerec_tf.evaluation.bench_config import BenchConfig, BenchEvaluation, BenchModel
 
-    shipped = load_preset_with_data(name, log)
+    shipped = load_preset_with_data(name, log, items)
     return BenchConfig(
         datasets={name: shipped.data},
-        models={"dimerec": BenchModel(model=shipped.model, training=shipped.training)},
-        evaluation=shipped.evaluation,
+        models={"dimerec": BenchModel(preset=name)},
+        evaluation=BenchEvaluation(**shipped.evaluation.model_dump(exclude_unset=True)),
         seeds=tuple(range(shipped.seed, shipped.seed + seeds)),
     )
+
+
+def _command(config: Path | None, preset: str | None, log: Path | None, items: Path | None, seeds: int) -> str:
+    """What wrote a result, without the directories of files that lie elsewhere for everybody."""
+    if config:
+        return f"dimerec bench --config {config.name if config.is_absolute() else config}"
+    files = [f" --{option} {file.name}" for option, file in {"log": log, "items": items}.items() if file]
+    return f"dimerec bench --preset {preset} --seeds {seeds}{''.join(files)}"

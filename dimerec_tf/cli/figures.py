@@ -18,6 +18,7 @@ def figures(
         str | None, typer.Option(help="A shipped configuration instead, on the public data set of its name.")
     ] = None,
     log: Annotated[Path | None, typer.Option(help="With --preset: the log, instead of fetching it.")] = None,
+    items: Annotated[Path | None, typer.Option(help="With --preset: the item file, for probing.")] = None,
     output: Annotated[Path, typer.Option(help="Where figures and finished runs go.")] = Path("build/figures"),
     only: Annotated[
         list[FigureName] | None, typer.Option(help="A figure to draw; may be given again. All without it.")
@@ -41,7 +42,7 @@ def figures(
     wanted = list(dict.fromkeys(only or FigureName))
     if reverse_steps_json and FigureName.TRAJECTORY not in wanted:
         raise DimeRecError("--reverse-steps-json is written with the figure trajectory: add --only trajectory.")
-    settings = _settings(config, preset, log, reads_data=wanted != [FigureName.FIG2])
+    settings = _settings(config, preset, log, items, reads_data=wanted != [FigureName.FIG2])
     if epochs:
         settings = settings.model_copy(update={"training": settings.training.model_copy(update={"epochs": epochs})})
     with library_noise_in(output / "figures.log"):
@@ -66,8 +67,10 @@ def figures(
     console.print(f"Written to {output}{f' and {reverse_steps_json}' if reverse_steps_json else ''}.", soft_wrap=True)
 
 
-def _settings(config: Path | None, preset: str | None, log: Path | None, reads_data: bool) -> Config:
+def _settings(
+    config: Path | None, preset: str | None, log: Path | None, items: Path | None, reads_data: bool
+) -> Config:
     """A preset's data set is fetched only where it is read."""
     if config:
         return load_config(config)
-    return load_preset_with_data(preset or "", log) if reads_data else load_preset(preset or "")
+    return load_preset_with_data(preset or "", log, items) if reads_data else load_preset(preset or "")

@@ -6,8 +6,8 @@ from dimerec_tf.config import Config, load_preset
 from dimerec_tf.environment import cache_dir
 
 
-def load_preset_with_data(name: str, log: Path | None = None) -> Config:
-    """Reads a preset; without a log, fetches its data set.
+def load_preset_with_data(name: str, log: Path | None, items: Path | None) -> Config:
+    """Reads a preset; without a log, fetches its data set. A log has categories if there is an item file beside it.
 
     Raises:
         ConfigError: there is no such preset.
@@ -19,8 +19,8 @@ def load_preset_with_data(name: str, log: Path | None = None) -> Config:
     if log is None and name not in SOURCES:
         raise DatasetError(f"The log of {name} is not fetched from anywhere: name your copy with --log.")
     if log:
-        files = {"path": str(log)}
+        files = {"path": str(log), "items_path": str(items or "")}
     else:
         folder = fetch(name, cache_dir())
-        files = {"path": str(folder / INTERACTIONS), "items_path": str(folder / ITEMS)}
+        files = {"path": str(folder / INTERACTIONS), "items_path": str(items or folder / ITEMS)}
     return shipped.model_copy(update={"data": shipped.data.model_copy(update=files)})

@@ -16,7 +16,7 @@ from dimerec_tf.config import (
     validate,
     vary,
 )
-from dimerec_tf.config_base import Section
+from dimerec_tf.config_base import PositiveInt, Section
 from dimerec_tf.config_model import DimeRecConfig
 
 
@@ -27,6 +27,12 @@ class Comparison(NamedTuple):
     filter_seen: bool
 
 
+class BenchEvaluation(EvaluationConfig):
+    """How a benchmark measures; `filter_seen` counts for nothing, since both ways are measured."""
+
+    top_k: tuple[PositiveInt, ...] = (5, 10, 20, 50)
+
+
 class BenchModel(Section):
     """A model and its training; `datasets` restricts it to those named, for settings chosen on one of them.
 
@@ -34,6 +40,7 @@ class BenchModel(Section):
     (`denoiser.dropout: 0.1`).
     """
 
+    preset: str | None = None
     model: ModelConfig = DimeRecConfig()
     training: TrainingConfig = TrainingConfig()
     datasets: tuple[str, ...] = ()
@@ -41,13 +48,14 @@ class BenchModel(Section):
     @model_validator(mode="before")
     @classmethod
     def _from_preset(cls, values: Any) -> Any:
-        if not isinstance(values, dict) or "preset" not in values:
+        if not isinstance(values, dict) or values.get("preset") is None:
             return values
         extra = set(values) - {"preset", "changes", "datasets"}
         if extra:
             raise ValueError(f"preset already says what model and training are; take out {', '.join(sorted(extra))}")
         shipped = vary(load_preset(values["preset"]), values.get("changes", {}))
-        return {"model": shipped.model, "training": shipped.training, "datasets": values.get("datasets", ())}
+        own = {key: values[key] for key in ("preset", "datasets") if key in values}
+        return {**own, "model": shipped.model, "training": shipped.training}
 
 
 class BenchConfig(Section):
@@ -57,7 +65,7 @@ class BenchConfig(Section):
 
     datasets: Annotated[dict[str, DataConfig], Field(min_length=1)]
     models: dict[str, BenchModel]
-    evaluation: EvaluationConfig = EvaluationConfig(top_k=(5, 10, 20, 50))
+    evaluation: BenchEvaluation = BenchEvaluation()
     seeds: Annotated[tuple[int, ...], Field(min_length=1)] = (42, 43, 44)
 
     @model_validator(mode="after")
