@@ -1,4 +1,4 @@
-"""The baselines' part of the configuration: one class for each kind of model, with its authors' defaults."""
+"""The baselines' part of the configuration: one class for each kind of model, see docs/baselines.md."""
 
 from typing import Annotated, Literal
 
@@ -49,8 +49,8 @@ class GRU4RecConfig(SoftmaxModelConfig):
 class SASRecConfig(TransformerModelConfig, SoftmaxModelConfig):
     """SASRec (arXiv 1808.09781).
 
-    `loss` is its authors', `binary` (one negative for each target, to which `negatives` does not apply), or a sampled
-    `softmax`.
+    `loss` is `binary`, as its authors' (one negative for each target, which may be another item of the history;
+    `negatives` does not apply to it), or a sampled `softmax`.
     """
 
     kind: Literal["sasrec"]
@@ -125,7 +125,7 @@ class DiffuRecDiffusionConfig(GaussianDiffusionConfig):
 class DiffuRecConfig(TransformerModelConfig):
     """DiffuRec (arXiv 2304.00686): the noised target is added to every event of a Transformer; full softmax.
 
-    `noise_weight` is the mean and the deviation of the paper's lambda.
+    `noise_weight` is the mean and the deviation of each coordinate of the paper's lambda.
     """
 
     kind: Literal["diffurec"]

@@ -26,7 +26,7 @@ class Approximator(tf.keras.layers.Layer):
         rows: int `[batch, length]`, 0 at padding.
         noised: `[batch, dim]`, x_t.
         step: int `[batch]` in 1..num_steps.
-        weights: `[batch, length]`, lambda.
+        weights: `[batch, length, dim]`, lambda.
         seed: int `[2]` of the dropout; none without it.
 
     Returns:
@@ -63,7 +63,7 @@ class Approximator(tf.keras.layers.Layer):
     ) -> tf.Tensor:
         embedded = self.step_output(self.step_hidden(tf.gather(tf.cast(self.steps, events.dtype), step)))
         added = (tf.cast(noised, events.dtype) + embedded)[:, tf.newaxis]
-        states = events + tf.cast(weights, events.dtype)[..., tf.newaxis] * added
+        states = events + tf.cast(weights, events.dtype) * added
         states = self.blocks(states, rows, seed)
         return self.norm(drop(whole_history(states, rows > 0), self.dropout, seed, 2 * self.num_blocks))
 

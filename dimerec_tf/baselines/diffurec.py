@@ -19,10 +19,10 @@ from dimerec_tf.models.history import recent_events
 class DiffuRec(SequenceModel):
     """Reverses noise to the next item's vector, given the history (arXiv 2304.00686).
 
-    The events' vectors e_i become e_i + lambda_i (x_t + s_t), lambda_i ~ N(noise_weight, noise_weight); the state at
-    the last one is x0_hat, and the loss its cross entropy against all items. A noised target belongs to one prefix, so
-    a training step takes one prefix of each window. The walk is that of sqrt(dim) e: unit variance, like the noise and
-    x0_hat.
+    The events' vectors e_i become e_i + lambda_i (x_t + s_t), each coordinate of lambda_i ~ N(noise_weight,
+    noise_weight); the state at the last one is x0_hat, and the loss its cross entropy against all items. A noised
+    target belongs to one prefix, so a training step takes one prefix of each window. The walk is that of sqrt(dim) e:
+    unit variance, like the noise and x0_hat.
 
     Args:
         config: sizes, dropout and diffusion.
@@ -42,7 +42,7 @@ class DiffuRec(SequenceModel):
     def query(self, history: tf.Tensor) -> tf.Tensor:
         """The end of the reverse walk: `[batch, length]` rows to `[batch, 1, dim]`.
 
-        lambda differs by step and place in the history, not by user.
+        lambda differs by step, place in the history and coordinate, not by user.
         """
         diffusion = self.config.diffusion
         rows = recent_events(history, self.config.max_history)
@@ -91,10 +91,9 @@ class DiffuRec(SequenceModel):
         return self.events_norm(drop(self.items(rows), self.config.embedding_dropout, dropout_seed))
 
     def _weights(self, count: int | tf.Tensor, length: tf.Tensor, seed: Any) -> tf.Tensor:
-        """lambda, `[count, length]`; the same for a place however long the padding is."""
-        weight = self.config.noise_weight
-        drawn = tf.random.stateless_normal([count, self.config.max_history], seed, mean=weight, stddev=weight)
-        return drawn[:, :length]
+        """lambda, `[count, length, dim]`; the same for a place however long the padding is."""
+        weight, shape = self.config.noise_weight, [count, self.config.max_history, self.config.dim]
+        return tf.random.stateless_normal(shape, seed, mean=weight, stddev=weight)[:, :length]
 
 
 def split_at_random(windows: tf.Tensor, seed: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:

@@ -4,10 +4,10 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
+from dimerec_tf.baselines.dreamrec_denoiser import DreamRecDenoiser
 from dimerec_tf.config_baselines import DreamRecConfig
 from dimerec_tf.diffusion.schedule import build_schedule
 from dimerec_tf.diffusion.walk import walk_forward, walk_from_noise
-from dimerec_tf.layers.denoiser import Denoiser
 from dimerec_tf.layers.guidance.prefixes import whole_history
 from dimerec_tf.layers.item_table import ItemTable
 from dimerec_tf.layers.transformer import CausalTransformer
@@ -33,7 +33,7 @@ class DreamRec(SequenceModel):
         self.schedule = build_schedule(config.diffusion)
         self.items = ItemTable(self.num_items, config.dim)
         self.encoder = CausalTransformer(config.blocks, config.heads, config.max_history, config.dropout)
-        self.denoiser = Denoiser(config.diffusion.num_steps, step_embedding="sinusoidal")
+        self.denoiser = DreamRecDenoiser(config.diffusion.num_steps)
         unit_normal = tf.random.stateless_normal([self.num_items + 2, config.dim], [seed, 0])
         self.no_guidance = tf.Variable(unit_normal[0], name="no_guidance")
         self.query(tf.zeros([1, 1], tf.int64))
@@ -88,4 +88,4 @@ class DreamRec(SequenceModel):
 
     def _estimate(self, noised: tf.Tensor, step: tf.Tensor, guidance: tf.Tensor) -> tf.Tensor:
         """x0_hat, `[samples, dim]`."""
-        return self.denoiser(noised, step, guidance[:, tf.newaxis])
+        return self.denoiser(noised, step, guidance)

@@ -50,6 +50,8 @@ def binary_cross_entropy(
 ) -> tf.Tensor:
     """-log sigmoid(<q, positive>) - log(1 - sigmoid(<q, negative>)), SASRec's loss.
 
+    Its authors draw negatives outside of the user's whole history; here only the target is left out.
+
     Args:
         query: `[samples, dim]`.
         positive: `[samples, dim]`.

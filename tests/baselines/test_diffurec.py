@@ -14,7 +14,7 @@ EVENTS = RNG.normal(size=(3, 5, 8)).astype(np.float32)
 NOISED = RNG.normal(size=(3, 8)).astype(np.float32)
 ROWS = np.where(np.arange(5) < np.array([[5], [3], [1]]), 1, 0)
 STEP = np.array([1, 4, 6])
-WEIGHTS = np.full((3, 5), 0.5, np.float32)
+WEIGHTS = RNG.normal(0.5, 0.1, size=(3, 5, 8)).astype(np.float32)
 
 
 def test_approximator_layer_checks(tmp_path: Path) -> None:
@@ -49,7 +49,7 @@ def test_the_loss_equals_numpy_on_the_drawn_prefixes() -> None:
     rows, targets = split_at_random(WINDOWS, model.draw_seed(0))
     step = tf.random.stateless_uniform([2], model.draw_seed(1), 1, 11, tf.int32)
     noise = tf.random.stateless_normal([2, 8], model.draw_seed(2)).numpy()
-    weights = tf.random.stateless_normal([2, 6], model.draw_seed(4), mean=0.001, stddev=0.001)[:, :4]
+    weights = tf.random.stateless_normal([2, 6, 8], model.draw_seed(4), mean=0.001, stddev=0.001)[:, :4]
     items = model.item_vectors().numpy()
     signal = model.schedule.signal[step.numpy()][:, np.newaxis]
     noised = signal**0.5 * items[targets.numpy() - 1] * 8**0.5 + (1 - signal) ** 0.5 * noise

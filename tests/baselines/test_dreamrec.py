@@ -1,10 +1,13 @@
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import tensorflow as tf
 
+from dimerec_tf.baselines.dreamrec_denoiser import DreamRecDenoiser
 from tests.baselines.checks import WINDOWS, build, check_model, cut_to_last, ring_hits
+from tests.layer_checks import check_layer
 
 DIFFUSION = {"num_steps": 10}
 
@@ -30,10 +33,35 @@ def test_the_loss_equals_a_loop_over_the_targets_of_all_prefixes() -> None:
             states = model._states(window[tf.newaxis, :place])[0, -1]
             guidance = model.no_guidance if left_out[sample] else states
             estimate = model.denoiser(
-                tf.cast(noised, tf.float32)[tf.newaxis], step[sample : sample + 1], guidance[tf.newaxis, tf.newaxis]
+                tf.cast(noised, tf.float32)[tf.newaxis], step[sample : sample + 1], guidance[tf.newaxis]
             )[0]
             losses.append(float(tf.reduce_sum((clean - estimate) ** 2)))
     assert model.compute_loss(WINDOWS).numpy() == pytest.approx(np.mean(losses), rel=1e-5)
+
+
+def test_denoiser_layer_checks(tmp_path: Path) -> None:
+    noised, guidance = np.random.default_rng(0).normal(size=(2, 3, 4)).astype(np.float32)
+    step = np.array([1, 3, 5])
+    check_layer(
+        DreamRecDenoiser(num_steps=5),
+        lambda layer: layer(tf.cast(noised, layer.compute_dtype), step, guidance),
+        tmp_path,
+        (3, 4),
+    )
+
+
+def test_denoiser_equals_numpy() -> None:
+    noised, guidance = np.random.default_rng(0).normal(size=(2, 3, 4)).astype(np.float32)
+    layer = DreamRecDenoiser(num_steps=5)
+    found = layer(noised, np.array([1, 3, 5]), guidance)
+    hidden, output, estimate = (
+        [weight.numpy() for weight in dense.weights] for dense in (layer.step_hidden, layer.step_output, layer.estimate)
+    )
+    for x, step, g, own in zip(noised, [1, 3, 5], guidance, found, strict=True):
+        angles = [step, step / 100]
+        widened = tf.nn.gelu(np.array([*np.sin(angles), *np.cos(angles)]) @ hidden[0] + hidden[1]).numpy()
+        embedded = widened @ output[0] + output[1]
+        np.testing.assert_allclose(own, np.concatenate([x, g, embedded]) @ estimate[0] + estimate[1], rtol=1e-4)
 
 
 def test_guidance_is_extrapolated_from_none() -> None:
