@@ -18,7 +18,7 @@ from dimerec_tf.figures.study import ABLATIONS, FULL, FigureRefused, Study, perc
 FOLDS, INNER_FOLDS = 5, 3
 STRENGTHS = (1e-3, 1e-2, 1e-1)  # scikit-learn's C: the smaller, the more regularised
 BASELINES = {"DiffuRec": "diffurec", "DreamRec": "dreamrec"}
-BASELINES_LEARNING_RATE = 1e-3  # both authors' own
+BASELINES_LEARNING_RATE = 1e-3
 MAJORITY = "majority class"
 LINES = {"DiffuRec": (ORANGE, "--"), "DreamRec": (GREEN, "-."), MAJORITY: (GREY, ":")}
 
