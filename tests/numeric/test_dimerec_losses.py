@@ -116,7 +116,6 @@ def test_off_the_sphere_item_vectors_and_noise_have_the_same_size_in_the_walk() 
 
 
 def test_no_gradient_goes_through_the_first_estimate() -> None:
-    """With pure noise cut off from the second estimate, what is left is the second one's own gradient."""
     model = _model(diffusion={"noised": "estimate"}, gem_weight=0.0, ssm_weight=0.0)
     calls: list[tf.Tensor] = []
     denoise = model.denoiser.call
