@@ -19,12 +19,22 @@ def fetch(name: Annotated[str, typer.Argument(help="Name of a public data set: m
 
     Example: dimerec data fetch ml-100k
     """
+    fetch_and_show(name)
+
+
+def fetch_and_show(name: str) -> Path:
+    """Fetches a public data set, prints its files and its licence, and returns its directory.
+
+    Raises:
+        DatasetError: there is no such data set, or no source could be reached.
+    """
     from dimerec_tf.data import public
 
     folder = public.fetch(name, cache_dir())
     for file, rows in public.ROWS[name].items():
         console.print(f"{folder / file}: {rows:,} rows", soft_wrap=True)
     console.print(public.LICENCES[name], soft_wrap=True)
+    return folder
 
 
 @app.command()

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.table import Table
 
+from dimerec_tf.cli.data import fetch_and_show
 from dimerec_tf.cli.output import console, library_noise_in
 from dimerec_tf.cli.pipeline import print_outcome, protocol_line, require_blessing, run_pipeline
 from dimerec_tf.cli.titles import read_titles
 from dimerec_tf.config import Config, load_preset, parse_config
-from dimerec_tf.data.public import DATASET_SHA256, fetch
-from dimerec_tf.environment import cache_dir
+from dimerec_tf.data.public import DATASET_SHA256
 
 if TYPE_CHECKING:
     from serving.client.client import RecommendClient
@@ -40,16 +40,15 @@ def demo(
     Example: dimerec demo --workdir build/demo
     """
     started = time.monotonic()
-    data = fetch(DATASET, cache_dir())
-    console.print(f"MovieLens-100K is in {data}")
+    data = fetch_and_show(DATASET)
     config = _config(data)
     outcome = run_pipeline(config, workdir)
     print_outcome(config, outcome)
+    _write_summary(workdir, _summary(config, outcome, None, time.monotonic() - started))
     require_blessing(outcome)
     shutil.copy(data / "items.csv", workdir)
     latencies = _serve_and_ask(config, outcome, workdir)
-    summary = _summary(config, outcome, latencies, time.monotonic() - started)
-    (workdir / "summary.json").write_text(json.dumps(summary, indent=2) + "\n")
+    _write_summary(workdir, _summary(config, outcome, latencies, time.monotonic() - started))
     _print_places(config, workdir)
 
 
@@ -104,7 +103,7 @@ def _measure(client: "RecommendClient", histories: list[list[str]]) -> dict[str,
     return {"p50_ms": float(p50), "p99_ms": float(p99)}
 
 
-def _summary(config: Config, outcome: "Outcome", latencies: dict[str, float], seconds: float) -> dict[str, Any]:
+def _summary(config: Config, outcome: "Outcome", latencies: dict[str, float] | None, seconds: float) -> dict[str, Any]:
     return {
         "dataset": DATASET,
         "data_sha256": DATASET_SHA256[DATASET],
@@ -117,9 +116,17 @@ def _summary(config: Config, outcome: "Outcome", latencies: dict[str, float], se
         "metrics": outcome.metrics,
         "slices": outcome.slices,
         "blessed": outcome.blessed,
+        "refusals": outcome.refusals,
         "pushed_version": outcome.pushed_version,
         "request_latency": latencies,
     }
+
+
+def _write_summary(workdir: Path, summary: dict[str, Any]) -> None:
+    """Replaces the file at once, so that no program reads half of it or that of an earlier run."""
+    unfinished = workdir / ".summary.json"
+    unfinished.write_text(json.dumps(summary, indent=2) + "\n")
+    unfinished.replace(workdir / "summary.json")
 
 
 def _print_places(config: Config, workdir: Path) -> None:

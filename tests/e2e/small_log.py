@@ -1,15 +1,26 @@
 """A small log with an order to learn, and a configuration that learns it in seconds."""
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from dimerec_tf.config import Config, parse_config
+from tfx_pipeline.outcome import Outcome
 
 NUM_ITEMS = 40
 NUM_USERS = 80
 BAD_ROWS = ["u1,,5", "u2,i3,yesterday", "u3,i4"]
+
+
+@dataclass(frozen=True)
+class Run:
+    """A finished pipeline."""
+
+    config: Config
+    workdir: Path
+    outcome: Outcome
 
 
 def write_log(file: Path) -> None:

@@ -1,51 +1,31 @@
 """The whole TFX pipeline on a small log: run, run again, refuse, serve."""
 
 import json
-from dataclasses import dataclass
+import shutil
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+from ml_metadata import MetadataStore
+from tfx.orchestration.local.local_dag_runner import LocalDagRunner
+from tfx.orchestration.metadata import sqlite_metadata_connection_config
+from tfx.orchestration.pipeline import Pipeline
 
-from dimerec_tf.cli.pipeline import NotBlessed, print_outcome, require_blessing, run_pipeline
-from dimerec_tf.config import Config
+from dimerec_tf.cli import main
+from dimerec_tf.cli.pipeline import NotBlessed, print_outcome, require_blessing
 from dimerec_tf.data.splits import load_splits
 from dimerec_tf.data.vocabulary import Encoder
 from dimerec_tf.metrics.ranking import summarise
 from serving.client.client import RecommendClient
 from serving.server.app import start_server
-from tests.e2e.small_log import BAD_ROWS, small_config, write_log
+from tests.e2e.small_log import BAD_ROWS, Run, small_config
 from tfx_pipeline.examples import read_split
+from tfx_pipeline.local_runner import pipeline_name
 from tfx_pipeline.outcome import Outcome
+from tfx_pipeline.pipeline import last_blessed_model
 
 ALWAYS_RUN = {"LastBlessedModel", "Evaluator.dimerec", "Pusher"}
-
-
-@dataclass(frozen=True)
-class Run:
-    config: Config
-    workdir: Path
-    outcome: Outcome
-
-
-@pytest.fixture(scope="module")
-def first(tmp_path_factory: pytest.TempPathFactory) -> Run:
-    root = tmp_path_factory.mktemp("pipeline")
-    write_log(root / "log.csv")
-    config = small_config(root / "log.csv")
-    return Run(config, root / "work", run_pipeline(config, root / "work"))
-
-
-@pytest.fixture(scope="module")
-def second(first: Run) -> Outcome:
-    return run_pipeline(first.config, first.workdir)
-
-
-@pytest.fixture(scope="module")
-def refused(first: Run, second: Outcome) -> Outcome:
-    """An untrained model against the blessed one; after `second`, whose versions it must not disturb."""
-    config = small_config(Path(first.config.data.path), training={"epochs": 1, "learning_rate": 1e-9})
-    return run_pipeline(config, first.workdir)
 
 
 def test_a_good_model_is_blessed_and_pushed_beside_its_floors(first: Run) -> None:
@@ -82,7 +62,7 @@ def test_the_vocabulary_of_transform_is_the_librarys(first: Run) -> None:
 
 
 def test_a_second_run_takes_every_unchanged_step_from_the_cache(first: Run, second: Outcome) -> None:
-    assert {step.name for step in second.steps if step.state != "cached"} <= ALWAYS_RUN | {"ImportSchemaGen"}
+    assert {step.name for step in second.steps if step.state != "cached"} <= ALWAYS_RUN
     assert second.metrics == first.outcome.metrics
     assert second.pushed_version == 1
 
@@ -95,6 +75,43 @@ def test_a_worse_model_is_refused_with_the_reasons_and_not_pushed(first: Run, re
     assert "HR@10" in str(caught.value)
     assert "the last blessed model" in str(caught.value)
     assert [entry.name for entry in (first.workdir / "serving" / "dimerec").iterdir()] == ["1"]
+
+
+def test_the_command_fails_with_the_reasons(
+    first: Run,
+    refused: Outcome,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    (tmp_path / "config.yaml").write_text(first.config.to_yaml())
+    monkeypatch.setattr("dimerec_tf.cli.pipeline.run_pipeline", lambda config, workdir: refused)
+    monkeypatch.setattr("sys.argv", ["dimerec", "pipeline", "run", "--config", str(tmp_path / "config.yaml")])
+    with pytest.raises(SystemExit) as ended:
+        main.run()
+    assert ended.value.code == 1
+    assert "error: The Evaluator refused the model, and nothing was pushed. HR@10" in capsys.readouterr().err
+
+
+def test_a_baseline_is_found_only_where_models_are_measured_alike(first: Run, tmp_path: Path) -> None:
+    shutil.copy(first.workdir / "metadata.sqlite", tmp_path)
+    connection = sqlite_metadata_connection_config(str(tmp_path / "metadata.sqlite"))
+
+    def baselines(**sections: dict[str, Any]) -> int:
+        pipeline = Pipeline(
+            pipeline_name=pipeline_name(small_config(Path(first.config.data.path), **sections)),
+            pipeline_root=str(tmp_path),
+            components=[last_blessed_model()],
+            metadata_connection_config=connection,
+        )
+        LocalDagRunner().run(pipeline)
+        store = MetadataStore(connection)
+        newest = max(execution.id for execution in store.get_executions())
+        return len(store.get_events_by_execution_ids([newest]))
+
+    assert baselines(training={"epochs": 3}) == 2, "a model and its blessing"
+    assert baselines(evaluation={"filter_seen": False}) == 0
+    assert baselines(data={"path": first.config.data.path, "split": {"kind": "global_time"}}) == 0
 
 
 @pytest.mark.parametrize("export", ["dimerec", "dimerec_scann"])

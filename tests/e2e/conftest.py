@@ -1,0 +1,29 @@
+"""Three pipeline runs that the tests share: a good model, the same again, and one that is refused."""
+
+from pathlib import Path
+
+import pytest
+
+from dimerec_tf.cli.pipeline import run_pipeline
+from tests.e2e.small_log import Run, small_config, write_log
+from tfx_pipeline.outcome import Outcome
+
+
+@pytest.fixture(scope="package")
+def first(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    root = tmp_path_factory.mktemp("pipeline")
+    write_log(root / "log.csv")
+    config = small_config(root / "log.csv")
+    return Run(config, root / "work", run_pipeline(config, root / "work"))
+
+
+@pytest.fixture(scope="package")
+def second(first: Run) -> Outcome:
+    return run_pipeline(first.config, first.workdir)
+
+
+@pytest.fixture(scope="package")
+def refused(first: Run, second: Outcome) -> Outcome:
+    """An untrained model against the blessed one; after `second`, whose versions it must not disturb."""
+    config = small_config(Path(first.config.data.path), training={"epochs": 1, "learning_rate": 1e-9})
+    return run_pipeline(config, first.workdir)
