@@ -1,5 +1,6 @@
 """Runs the pipeline on this machine, with ML Metadata in a sqlite file."""
 
+import hashlib
 from datetime import datetime, timezone
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from tfx_pipeline.workdir import Workdir
 
 # One process in memory: with two workers every one of them imports TensorFlow first, several times slower here.
 BEAM_ARGS = ["--direct_running_mode=in_memory", "--direct_num_workers=1"]
+SCHEMA = Path(__file__).parent / "schema" / "schema.pbtxt"
 
 
 def run_local(config: Config, workdir: Workdir) -> None:
@@ -26,11 +28,11 @@ def run_local(config: Config, workdir: Workdir) -> None:
     # TFX's cache key has import paths in it, not what they lead to.
     version = code_version(dimerec_tf, tfx_pipeline)
     pipeline = build_pipeline(
-        name=config.name,
+        name=pipeline_name(config),
         root=str(workdir.artifacts),
         metadata_path=str(workdir.metadata),
         config=config,
-        schema_dir=str(Path(__file__).parent / "schema"),
+        schema=SCHEMA.read_text(encoding="utf-8"),
         rejected_dir=str(workdir.rejected),
         checkpoint_dir=str(workdir.checkpoints / f"{config.fingerprint()}-{version}"),
         serving_dir=str(workdir.serving(config.name)),
@@ -39,3 +41,13 @@ def run_local(config: Config, workdir: Workdir) -> None:
         beam_args=BEAM_ARGS,
     )
     LocalDagRunner().run(pipeline)
+
+
+def pipeline_name(config: Config) -> str:
+    """The configured name and a hash of how models are measured.
+
+    A baseline is looked for under the pipeline's name. One that was trained on another split may have learned from this
+    one's test targets, and whether seen items are left out is part of its export: neither is a fair comparison.
+    """
+    measured = f"{config.data.split.model_dump_json()} {config.evaluation.filter_seen}"
+    return f"{config.name}-{hashlib.sha256(measured.encode()).hexdigest()[:8]}"

@@ -7,6 +7,7 @@ from typing import Any
 import tensorflow_model_analysis as tfma
 from ml_metadata import MetadataStore
 from ml_metadata.proto import metadata_store_pb2 as mlmd
+from tensorflow_metadata.proto.v0.anomalies_pb2 import Anomalies
 from tfx.orchestration.metadata import sqlite_metadata_connection_config
 
 from tfx_pipeline.pipeline import FLOORS, MODEL
@@ -27,10 +28,12 @@ class Step:
 class Outcome:
     """A finished run.
 
-    `metrics` and `slices` are keyed by model (floors first), then metric; a slice is named `feature=value`.
+    `anomalies` say what in the data is not as the reviewed schema has it, which stops nothing. `metrics` and `slices`
+    are keyed by model (floors first), then metric; a slice is named `feature=value`.
     """
 
     steps: list[Step]
+    anomalies: list[str]
     metrics: dict[str, Metrics]
     slices: dict[str, dict[str, Metrics]]
     blessed: bool
@@ -61,6 +64,7 @@ def read_outcome(metadata_path: Path) -> Outcome:
     is_pushed = pushed["pushed"].int_value == 1
     return Outcome(
         steps=[_step(name, execution) for name, execution in sorted(executions.items(), key=_started)],
+        anomalies=read_anomalies(outputs["ExampleValidator"]["anomalies"].uri),
         metrics={name: _metrics(result.get_metrics_for_slice(())) for name, result in evaluations.items()},
         slices={name: _slices(result) for name, result in evaluations.items()},
         blessed=blessing.custom_properties["blessed"].int_value == 1,
@@ -69,6 +73,19 @@ def read_outcome(metadata_path: Path) -> Outcome:
         pushed_path=pushed["pushed_destination"].string_value if is_pushed else None,
         examples_uri=outputs["SequenceExampleGen"]["examples"].uri,
     )
+
+
+def read_anomalies(uri: str) -> list[str]:
+    """A sentence for each anomaly that ExampleValidator found, by split."""
+    sentences = []
+    for file in sorted(Path(uri).glob("Split-*/SchemaDiff.pb")):
+        found = Anomalies.FromString(file.read_bytes())
+        infos = dict(found.anomaly_info)
+        if found.HasField("dataset_anomaly_info"):
+            infos["data set"] = found.dataset_anomaly_info
+        split = file.parent.name.removeprefix("Split-")
+        sentences += [f"{name} in the {split} split: {infos[name].description}" for name in sorted(infos)]
+    return sentences
 
 
 def _component(store: MetadataStore, execution: mlmd.Execution) -> str:

@@ -4,7 +4,6 @@ from typing import NamedTuple
 
 import tensorflow_model_analysis as tfma
 from tfx import components
-from tfx.components.schema_gen.import_schema_gen.component import ImportSchemaGen
 from tfx.dsl.components.base.base_component import BaseComponent
 from tfx.dsl.components.base.executor_spec import ExecutorClassSpec
 from tfx.dsl.components.common.resolver import Resolver
@@ -17,6 +16,7 @@ from tfx.types.standard_artifacts import Model, ModelBlessing
 
 from dimerec_tf.config import Config
 from tfx_pipeline.components.atomic_pusher.executor import Executor as AtomicPusher
+from tfx_pipeline.components.reviewed_schema import ReviewedSchema
 from tfx_pipeline.components.sequence_example_gen.component import SequenceExampleGen
 from tfx_pipeline.evaluation import TEST_SPLIT, evaluation_config
 
@@ -34,23 +34,32 @@ class DataSteps(NamedTuple):
     transform: BaseComponent
 
 
-def data_steps(config: Config, schema_dir: str, rejected_dir: str, code_version: str) -> DataSteps:
+def data_steps(config: Config, schema: str, rejected_dir: str, code_version: str) -> DataSteps:
     """The steps before training; arguments as for `build_pipeline`."""
     examples = SequenceExampleGen(data=config.data, rejected_dir=rejected_dir, code_version=code_version)
     statistics = components.StatisticsGen(examples=examples.outputs["examples"])
-    schema = ImportSchemaGen(schema_file=f"{schema_dir}/schema.pbtxt")
+    reviewed = ReviewedSchema(text=schema)
     validator = components.ExampleValidator(
-        statistics=statistics.outputs["statistics"], schema=schema.outputs["schema"]
+        statistics=statistics.outputs["statistics"], schema=reviewed.outputs["schema"]
     )
     transform = components.Transform(
         examples=examples.outputs["examples"],
-        schema=schema.outputs["schema"],
+        schema=reviewed.outputs["schema"],
         preprocessing_fn="tfx_pipeline.modules.preprocessing.preprocessing_fn",
         splits_config=transform_pb2.SplitsConfig(analyze=["train"], transform=["train"]),
         custom_config={"min_item_count": config.data.min_item_count, "code": code_version},
         disable_statistics=True,
     )
-    return DataSteps(examples, statistics, schema, validator, transform)
+    return DataSteps(examples, statistics, reviewed, validator, transform)
+
+
+def last_blessed_model() -> Resolver:
+    """Finds the last blessed model among those of pipelines with the same name."""
+    return Resolver(
+        strategy_class=LatestBlessedModelStrategy,
+        model=Channel(type=Model),
+        model_blessing=Channel(type=ModelBlessing),
+    ).with_id("LastBlessedModel")
 
 
 def build_pipeline(
@@ -59,7 +68,7 @@ def build_pipeline(
     root: str,
     metadata_path: str,
     config: Config,
-    schema_dir: str,
+    schema: str,
     rejected_dir: str,
     checkpoint_dir: str,
     serving_dir: str,
@@ -70,11 +79,11 @@ def build_pipeline(
     """Wires the components.
 
     Args:
-        name: of the pipeline, in ML Metadata.
+        name: of the pipeline, in ML Metadata; a model is compared with the last blessed one of the same name.
         root: where artifacts are written.
         metadata_path: the ML Metadata sqlite file.
         config: what to do.
-        schema_dir: holds the reviewed schema of ExampleGen's output.
+        schema: the reviewed schema of ExampleGen's output, as text.
         rejected_dir: where bad rows of the log are set aside.
         checkpoint_dir: where an interrupted training finds its state again.
         serving_dir: blessed models go to `<serving_dir>/<version>`.
@@ -82,7 +91,7 @@ def build_pipeline(
         run_id: differs with every run, so that Pusher always looks at what is live instead of trusting the cache.
         beam_args: passed to every Beam step.
     """
-    data = data_steps(config, schema_dir, rejected_dir, code_version)
+    data = data_steps(config, schema, rejected_dir, code_version)
 
     def train(run_fn: str, custom_config: dict[str, str]) -> BaseComponent:
         return components.Trainer(
@@ -111,11 +120,7 @@ def build_pipeline(
         floor_evaluator = evaluate(floor_trainer, evaluation_config(config.evaluation, judge=False), None)
         steps += [floor_trainer, floor_evaluator.with_id(f"Evaluator.{floor}")]
 
-    last_blessed = Resolver(
-        strategy_class=LatestBlessedModelStrategy,
-        model=Channel(type=Model),
-        model_blessing=Channel(type=ModelBlessing),
-    ).with_id("LastBlessedModel")
+    last_blessed = last_blessed_model()
     trainer = train("tfx_pipeline.modules.trainer.run_fn", {"checkpoints": checkpoint_dir}).with_id(f"Trainer.{MODEL}")
     evaluator = evaluate(
         trainer, evaluation_config(config.evaluation, judge=True), last_blessed.outputs["model"]

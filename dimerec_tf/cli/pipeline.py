@@ -9,9 +9,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from rich.markup import escape
 
 from dimerec_tf.cli.output import console, library_noise_in, metric_table
 from dimerec_tf.config import Config, load_config
+from dimerec_tf.data.log_reader import list_log_files
 from dimerec_tf.errors import DimeRecError
 
 if TYPE_CHECKING:
@@ -50,7 +52,13 @@ def run(
 
 
 def run_pipeline(config: Config, workdir: Path) -> "Outcome":
-    """Runs it on this machine with the libraries' logs in `<workdir>/pipeline.log`."""
+    """Runs it on this machine with the libraries' logs in `<workdir>/pipeline.log`.
+
+    Raises:
+        LogError: there is no log, which is said before TFX is loaded, or it cannot be used.
+    """
+    if "://" not in config.data.path:
+        list_log_files(config.data.path)
     from tfx_pipeline.workdir import Workdir
 
     paths = Workdir(workdir.resolve())
@@ -89,6 +97,8 @@ def protocol_line(config: Config) -> str:
 
 
 def print_outcome(config: Config, outcome: "Outcome") -> None:
+    for anomaly in outcome.anomalies:
+        console.print(f"[yellow]warning:[/] {escape(anomaly)}", highlight=False, soft_wrap=True)
     console.print(metric_table(protocol_line(config), outcome.metrics))
     if outcome.pushed_version is not None:
         console.print(

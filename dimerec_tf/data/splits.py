@@ -96,6 +96,11 @@ def no_events(path: str, rejected: dict[str, int]) -> LogError:
     return LogError(f"The log {path} has no valid event; rows set aside: {reasons}.")
 
 
+def no_examples(data: DataConfig, name: str) -> LogError:
+    """The error for a log of which a split gets nothing."""
+    return LogError(f"The log {data.path} gives no {name} example ({data.split.protocol}).")
+
+
 def duplicate_row(user_id: str, item: str, time: float, file: str, row: int, data: DataConfig) -> RejectedRow:
     """The record of a row that repeats an earlier one."""
     values = {data.user_column: user_id, data.item_column: item, data.time_column: str(time)}

@@ -3,7 +3,6 @@
 import sys
 from pathlib import Path
 
-import tfx_pipeline
 from dimerec_tf.config import Config, parse_config
 from tfx_pipeline.workdir import Workdir
 
@@ -13,14 +12,13 @@ def run(config: Config, work: Workdir) -> None:
     from tfx.orchestration.metadata import sqlite_metadata_connection_config
     from tfx.orchestration.pipeline import Pipeline
 
-    from tfx_pipeline.local_runner import BEAM_ARGS
+    from tfx_pipeline.local_runner import BEAM_ARGS, SCHEMA
     from tfx_pipeline.pipeline import data_steps
 
-    schema = str(Path(tfx_pipeline.__path__[0]) / "schema")
     pipeline = Pipeline(
         pipeline_name="data",
         pipeline_root=str(work.artifacts),
-        components=list(data_steps(config, schema, str(work.rejected), code_version="test")),
+        components=list(data_steps(config, SCHEMA.read_text(), str(work.rejected), code_version="test")),
         metadata_connection_config=sqlite_metadata_connection_config(str(work.metadata)),
         beam_pipeline_args=BEAM_ARGS,
     )

@@ -152,9 +152,29 @@ def test_a_split_between_users_is_refused_in_one_sentence(log, tmp_path, kind):
         run(DataConfig(path=str(log), split=SplitConfig(kind=kind)), tmp_path)
 
 
-def test_no_files_are_refused(tmp_path):
-    with pytest.raises(LogError, match=r"data\.path needs files"):
-        run(DataConfig(path=str(tmp_path)), tmp_path)
+@pytest.mark.parametrize(
+    ("place", "message"),
+    [("", r"data\.path is empty"), ("{}", r"data\.path needs files"), ("{}/absent.csv", "There is no log at")],
+)
+def test_a_path_without_a_log_is_refused(tmp_path, place, message):
+    with pytest.raises(LogError, match=message):
+        run(DataConfig(path=place.format(tmp_path)), tmp_path)
+
+
+def test_a_name_is_no_pattern(tmp_path):
+    folder = tmp_path / "log[1]"
+    folder.mkdir()
+    (folder / "part[2].csv").write_text(HEADER + "u,a,1\nu,b,2\nu,c,3\n")
+    (folder / "part2.csv").write_text(HEADER + "other,a,1\n")
+    one = run(DataConfig(path=str(folder / "part[2].csv")), tmp_path / "one")
+    both = run(DataConfig(path=str(folder)), tmp_path / "both")
+    assert [[example.user_id for example in output.split("train")] for output in (one, both)] == [["u"], ["other", "u"]]
+
+
+def test_a_split_without_an_example_is_refused(tmp_path):
+    (tmp_path / "log.csv").write_text(HEADER + "u,a,1\nu,b,2\n")
+    with pytest.raises(LogError, match=r"gives no eval example \(leave-one-out\)"):
+        run(DataConfig(path=str(tmp_path / "log.csv")), tmp_path)
 
 
 def test_the_input_fingerprint_follows_the_data(log):
@@ -191,7 +211,6 @@ def test_input_place_of_files_directories_and_addresses(log):
     assert input_place(str(log)) == (str(log), "*")
     assert input_place(f"{log}/") == (str(log), "*")
     assert input_place(f"{log}/part-0.csv") == (str(log), "part-0.csv")
-    assert input_place("events.csv") == (".", "events.csv")
     assert input_place("gs://bucket/events.csv.gz") == ("gs://bucket", "events.csv.gz")
     assert input_place("gs://bucket/day=1") == ("gs://bucket/day=1", "*")
     assert input_place("gs://bucket/out.csv/") == ("gs://bucket/out.csv", "*")

@@ -1,5 +1,6 @@
 """Trainer: fits DimeRec on the transformed sequences and writes its exports."""
 
+import hashlib
 import shutil
 from pathlib import Path
 
@@ -9,6 +10,7 @@ from dimerec_tf.config import Config
 from dimerec_tf.export.save import save_exact, save_scann
 from dimerec_tf.retrieval.exact import ModelScorer
 from dimerec_tf.training.fit import fit
+from dimerec_tf.training.sequences import Sequences
 from tfx_pipeline.components.atomic_pusher.executor import SCANN_FOLDER
 from tfx_pipeline.modules.transformed import num_items, training_sequences, vocabulary_file
 
@@ -17,11 +19,12 @@ def run_fn(fn_args: FnArgs) -> None:
     """Entry point of TFX's Trainer.
 
     `custom_config` holds `config` (the JSON of a `Config`) and `checkpoints` (a directory that outlives a killed run;
-    its name says which data, configuration and code it belongs to).
+    its name says which configuration and code it belongs to).
     """
     config = Config.model_validate_json(fn_args.custom_config["config"])
-    checkpoint_dir = Path(fn_args.custom_config["checkpoints"]) / _data_name(fn_args)
-    model = fit(config, training_sequences(fn_args), num_items(fn_args), checkpoint_dir)
+    sequences = training_sequences(fn_args)
+    checkpoint_dir = Path(fn_args.custom_config["checkpoints"]) / data_name(vocabulary_file(fn_args), sequences)
+    model = fit(config, sequences, num_items(fn_args), checkpoint_dir)
     scorer = ModelScorer(model)
     exact_path = Path(fn_args.serving_model_dir)
     save_exact(scorer, vocabulary_file(fn_args), config, exact_path)
@@ -30,6 +33,8 @@ def run_fn(fn_args: FnArgs) -> None:
     shutil.rmtree(checkpoint_dir)
 
 
-def _data_name(fn_args: FnArgs) -> str:
-    """Names the training data by Transform's output directory, which ends in its execution's number."""
-    return Path(fn_args.transform_output).name
+def data_name(vocabulary: Path, sequences: Sequences) -> str:
+    """A hash of what is trained on, so that a training never goes on from other data's weights."""
+    digest = hashlib.sha256(vocabulary.read_bytes())
+    digest.update(sequences.rows.tobytes() + sequences.splits.tobytes())
+    return digest.hexdigest()[:12]

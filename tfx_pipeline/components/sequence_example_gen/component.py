@@ -1,5 +1,6 @@
 """ExampleGen that turns an event log into one sequence per user and split."""
 
+import glob
 from pathlib import Path
 
 from google.protobuf.struct_pb2 import Struct
@@ -9,7 +10,7 @@ from tfx.dsl.components.base.executor_spec import BeamExecutorSpec
 from tfx.proto import example_gen_pb2
 
 from dimerec_tf.config import ConfigError, DataConfig
-from dimerec_tf.data.log_reader import LOG_SUFFIXES
+from dimerec_tf.data.log_reader import LOG_SUFFIXES, list_log_files
 from dimerec_tf.data.protocols import SPLIT_NAMES
 from tfx_pipeline.components.sequence_example_gen.executor import ALL_FILES, Executor
 
@@ -34,6 +35,7 @@ class SequenceExampleGen(FileBasedExampleGen):
 
         Raises:
             ConfigError: the split gives users several examples or targets.
+            LogError: there is no log at `data.path`.
         """
         if data.split.kind not in PIPELINE_SPLITS:
             raise ConfigError(
@@ -56,12 +58,17 @@ class SequenceExampleGen(FileBasedExampleGen):
 
 
 def input_place(path: str) -> tuple[str, str]:
-    """The directory and the file pattern that TFX wants.
+    """The directory and the file pattern that TFX wants, with what a pattern would read as more than itself escaped.
 
     A path that is not on this machine (`gs://...`) is a file if it ends like one; a slash at its end says directory.
+
+    Raises:
+        LogError: the path is on this machine and there is no log.
     """
+    if "://" not in path:
+        list_log_files(path)
     is_file = Path(path).is_file() or (path.endswith(LOG_SUFFIXES) and not Path(path).is_dir())
     if not is_file:
-        return path.rstrip("/") or "/", ALL_FILES
+        return glob.escape(path.rstrip("/") or "/"), ALL_FILES
     directory, _, name = path.rpartition("/")
-    return directory or ("/" if path.startswith("/") else "."), name
+    return glob.escape(directory or ("/" if path.startswith("/") else ".")), glob.escape(name)

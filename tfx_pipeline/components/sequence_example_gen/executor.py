@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import apache_beam as beam
+import tensorflow as tf
 from google.protobuf.json_format import MessageToDict
 from google.protobuf.struct_pb2 import Struct
 from tfx.components.example_gen.base_example_gen_executor import BaseExampleGenExecutor
@@ -24,7 +25,7 @@ from dimerec_tf.config import DataConfig
 from dimerec_tf.data.log_reader import LOG_SUFFIXES, LogError, is_log_file
 from dimerec_tf.data.protocols import SPLIT_NAMES
 from dimerec_tf.data.rejects import REJECTED_FILE, SUMMARY_FILE, Summary
-from dimerec_tf.data.splits import no_events
+from dimerec_tf.data.splits import no_events, no_examples
 from tfx_pipeline.components.sequence_example_gen.events import (
     FAILURES,
     KEPT,
@@ -118,7 +119,7 @@ class Executor(BaseExampleGenExecutor):
         """Runs the pipeline, then judges the log by the reports.
 
         Raises:
-            LogError: the log cannot be read or split, or has no valid event.
+            LogError: the log cannot be read or split, or gives no example for a split.
             TooManyBadRows: more rows were set aside than `data.max_bad_fraction` allows.
         """
         self._log_startup(input_dict, output_dict, exec_properties)
@@ -135,7 +136,7 @@ class Executor(BaseExampleGenExecutor):
                 split | f"Write[{name}]" >> beam.io.WriteToTFRecord(prefix, file_name_suffix=".gz")
         examples_utils.set_payload_format(examples, example_gen_pb2.FORMAT_TF_EXAMPLE)
         examples_utils.set_file_format(examples, "tfrecords_gzip")
-        _judge(settings)
+        _judge(settings, examples)
 
 
 def _log_files(exec_properties: dict[str, Any]) -> list[str]:
@@ -188,7 +189,7 @@ def _summary_text(counts: list[tuple[str, int]]) -> str:
     return Summary(by_name.pop(KEPT, 0), by_name).to_json().rstrip()
 
 
-def _judge(settings: Settings) -> None:
+def _judge(settings: Settings, examples: Artifact) -> None:
     if fileio.exists(settings.file(FAILURES_FILE)):
         with fileio.open(settings.file(FAILURES_FILE)) as stream:
             raise LogError(min(stream.read().splitlines()))
@@ -197,3 +198,7 @@ def _judge(settings: Settings) -> None:
     summary.check(settings.data.max_bad_fraction, settings.rejected_dir)
     if not summary.kept:
         raise no_events(settings.data.path, dict(summary.rejected))
+    for name in SPLIT_NAMES:
+        files = tf.io.gfile.glob(f"{artifact_utils.get_split_uri([examples], name)}/*")
+        if not list(tf.data.TFRecordDataset(files, compression_type="GZIP").take(1)):
+            raise no_examples(settings.data, name)

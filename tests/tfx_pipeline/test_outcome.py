@@ -1,0 +1,26 @@
+"""What people are told about a run."""
+
+from pathlib import Path
+
+from tensorflow_metadata.proto.v0.anomalies_pb2 import Anomalies
+
+from dimerec_tf.cli.pipeline import print_outcome
+from dimerec_tf.config import Config
+from tfx_pipeline.outcome import Outcome, read_anomalies
+
+
+def test_each_anomaly_is_a_sentence_with_its_feature_and_split(tmp_path: Path, capsys) -> None:  # type: ignore[no-untyped-def]
+    found = Anomalies()
+    found.anomaly_info["target_item_id"].description = "The feature was missing in 3 of 5 examples."
+    found.anomaly_info["an_extra"].description = "New column [not] in the schema."
+    for split, anomalies in (("test", found), ("train", Anomalies())):
+        (tmp_path / f"Split-{split}").mkdir()
+        (tmp_path / f"Split-{split}" / "SchemaDiff.pb").write_bytes(anomalies.SerializeToString())
+    sentences = [
+        "an_extra in the test split: New column [not] in the schema.",
+        "target_item_id in the test split: The feature was missing in 3 of 5 examples.",
+    ]
+    assert read_anomalies(str(tmp_path)) == sentences
+    print_outcome(Config(), Outcome([], sentences, {"popularity": {"HR@10": 0.1}}, {}, False, [], None, None, ""))
+    printed = capsys.readouterr().out
+    assert all(f"warning: {sentence}" in printed for sentence in sentences)
