@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 
 from dimerec_tf.cli.figures import figures
+from dimerec_tf.cli.presets import load_preset_with_data
 from dimerec_tf.errors import DimeRecError
 from dimerec_tf.evaluation.benchmark import Benchmark
 from dimerec_tf.figures.names import FigureName
@@ -81,3 +82,9 @@ def test_what_to_analyse_is_asked_for(config: Path) -> None:
         figures(config=None, preset=None)
     with pytest.raises(DimeRecError, match="add --only trajectory"):
         _draw(config, FigureName.FIG2, reverse_steps_json=config.parent / "steps.json")
+
+
+def test_a_preset_on_a_log_of_ones_own_has_the_categories_of_its_item_file(tmp_path: Path) -> None:
+    data = load_preset_with_data("ml-1m", tmp_path / "log.csv", tmp_path / "items.csv").data
+    assert (data.path, data.items_path) == (str(tmp_path / "log.csv"), str(tmp_path / "items.csv"))
+    assert load_preset_with_data("ml-1m", tmp_path / "log.csv", None).data.items_path == ""
