@@ -70,3 +70,8 @@ def test_only_the_last_events_count() -> None:
 
 def test_it_learns_a_simple_order() -> None:
     assert ring_hits("diffurec", epochs=60, blocks=1, heads=2, dropout=0.0, embedding_dropout=0.0) > 0.8
+
+
+def test_the_configuration_of_an_approximator_comes_back() -> None:
+    twin = Approximator.from_config(Approximator(6, 2, 4, dropout=0.3).get_config())
+    assert (twin.num_steps, twin.num_blocks, twin.num_heads, twin.dropout) == (6, 2, 4, 0.3)

@@ -50,11 +50,11 @@ def _weights(layer: tf.keras.layers.Layer) -> dict[str, np.ndarray]:
 
 
 @pytest.mark.parametrize("all_prefixes", [False, True])
-@pytest.mark.parametrize("name", LEARNED)
+@pytest.mark.parametrize("name", ALL)
 def test_layer_checks(name: str, all_prefixes: bool, tmp_path: Path) -> None:
     shape = (3, 7, 2, 4) if all_prefixes else (3, 2, 4)
     check_layer(
-        LEARNED[name](),
+        ALL[name](),
         lambda layer: layer(tf.cast(STATES, layer.compute_dtype), ROWS, all_prefixes=all_prefixes),
         tmp_path,
         shape,
@@ -100,20 +100,52 @@ def test_self_attentive_equals_numpy(name: str) -> None:
         np.testing.assert_allclose(interests, attention.T @ values, rtol=1e-4, atol=1e-5)
 
 
-def test_dynamic_routing_equals_a_loop() -> None:
-    layer = _randomised("dynamic_routing")
+def _first_logits(name: str, events: int) -> np.ndarray:
+    if name == "dynamic_routing":
+        return np.zeros((events, 2))
+    return tf.random.stateless_normal([9, 2], [0, 0]).numpy()[:events]
+
+
+def _routed(layer: DynamicRoutingInterest, states: np.ndarray, name: str) -> tuple[np.ndarray, np.ndarray]:
+    """Interests of one history by a loop, and the last weights of its events: `[interests, dim]`, `[events, interests]`."""
     maps = layer.maps.numpy()
+    shared = name == "mind"
+    votes = np.array(
+        [[event @ (maps[0, 0] if shared else maps[n, k]) for k in range(2)] for n, event in enumerate(states)]
+    )
+    logits = _first_logits(name, len(states))
+    for _ in range(layer.iterations):
+        weights = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+        total = np.einsum("nk,nkd->kd", weights, votes)
+        norm = np.linalg.norm(total, axis=1, keepdims=True)
+        capsules = norm**2 / (1 + norm**2) * total / norm
+        logits = logits + np.einsum("nkd,kd->nk", votes, capsules)
+    return capsules, weights
+
+
+@pytest.mark.parametrize("iterations", [1, 2, 3, 5])
+@pytest.mark.parametrize("name", ["dynamic_routing", "mind"])
+def test_dynamic_routing_equals_a_loop(name: str, iterations: int) -> None:
+    layer = _randomised(name)
+    layer.iterations = iterations
     for states, rows, interests in zip(STATES, ROWS, layer(STATES, ROWS).numpy(), strict=True):
-        events = states[rows > 0]
-        votes = np.array([[event @ maps[n, k] for k in range(2)] for n, event in enumerate(events)])
-        logits = np.zeros((len(events), 2))
-        for _ in range(3):
-            weights = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
-            total = np.einsum("nk,nkd->kd", weights, votes)
-            norm = np.linalg.norm(total, axis=1, keepdims=True)
-            capsules = norm**2 / (1 + norm**2) * total / norm
-            logits = logits + np.einsum("nkd,kd->nk", votes, capsules)
-        np.testing.assert_allclose(interests, capsules, rtol=1e-3, atol=1e-4)
+        expected, _ = _routed(layer, states[rows > 0], name)
+        np.testing.assert_allclose(interests, expected, rtol=1e-3, atol=1e-4)
+
+
+@pytest.mark.parametrize("name", ["dynamic_routing", "mind"])
+def test_routing_learns_through_its_last_iteration_alone(name: str) -> None:
+    layer = _randomised(name)
+    states = STATES[:1]
+    _, weights = _routed(layer, states[0], name)
+    with tf.GradientTape(persistent=True) as tape:
+        found = tf.reduce_sum(layer(states, ROWS[:1]) ** 3)
+        maps = layer.maps[:7] if name == "dynamic_routing" else tf.tile(layer.maps, [7, 2, 1, 1])
+        votes = tf.einsum("nd,nkde->nke", states[0], maps)
+        last = squash(tf.einsum("nk,nkd->kd", weights.astype(np.float32), votes))
+        expected = tf.reduce_sum(last**3)
+    gradients = [tape.gradient(value, layer.maps).numpy() for value in (found, expected)]
+    np.testing.assert_allclose(*gradients, rtol=1e-2, atol=1e-4)
 
 
 def test_interests_of_a_shared_map_differ() -> None:
@@ -165,3 +197,9 @@ def test_an_unknown_rule_is_named(name: str) -> None:
 def test_every_kind_comes_from_the_configuration(kind: str) -> None:
     config = parse_config({"model": {"dim": 4, "max_history": 7, "num_interests": 3, "guidance": {"kind": kind}}})
     assert build_guidance(config.model)(STATES, ROWS).shape == (3, 3, 4)
+
+
+def test_the_configuration_of_a_routing_comes_back() -> None:
+    layer = DynamicRoutingInterest(2, 9, iterations=5, shared_map=True)
+    twin = DynamicRoutingInterest.from_config(layer.get_config())
+    assert (twin.num_interests, twin.max_history, twin.iterations, twin.shared_map) == (2, 9, 5, True)

@@ -108,3 +108,10 @@ def test_denoiser_equals_numpy() -> None:
     hidden = tf.nn.gelu(inputs @ layer.hidden.kernel.numpy() + layer.hidden.bias.numpy()).numpy()
     expected = hidden @ layer.output_layer.kernel.numpy() + layer.output_layer.bias.numpy()
     np.testing.assert_allclose(output, expected, rtol=1e-4, atol=1e-6)
+
+
+def test_the_configuration_of_a_denoiser_comes_back() -> None:
+    layer = Denoiser(5, "attention", "sinusoidal", residual=True, dropout=0.3)
+    twin = Denoiser.from_config(layer.get_config())
+    names = ("num_steps", "aggregation", "step_embedding", "residual", "dropout")
+    assert [getattr(twin, name) for name in names] == [5, "attention", "sinusoidal", True, 0.3]

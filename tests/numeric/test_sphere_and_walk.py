@@ -219,3 +219,32 @@ def test_sphere_gradients_equal_finite_differences_in_float64() -> None:
 
 def test_schedule_comes_from_the_configuration() -> None:
     np.testing.assert_array_equal(build_schedule(DiffusionConfig()).signal, SCHEDULE.signal)
+
+
+@pytest.mark.parametrize("count", [4, 50])
+@pytest.mark.parametrize("kind", ["matched", "literal", "none"])
+def test_golden_reverse_walk_off_the_sphere(kind: str, count: int) -> None:
+    """Strided or not, a step's coefficients are those of Bayes' rule for x_previous given x_t and x_0."""
+    matrix, start = RNG.normal(size=(6, 6)) / 3, RNG.normal(size=(3, 6))
+    trajectory = walk_reverse(
+        lambda noised, step: tf.matmul(noised, matrix) + tf.cast(step, tf.float64)[:, None] / 50,
+        tf.constant(start),
+        SCHEDULE.reverse_steps(count),
+        kind,
+        seed=7,
+        on_sphere=False,
+    ).numpy()
+    draws = tf.random.stateless_normal([count, 6], [7, 1], dtype=tf.float64).numpy()
+    visited = [50, 34, 17, 1, 0] if count == 4 else list(range(50, -1, -1))
+    state = start
+    for index, (t, previous) in enumerate(zip(visited, visited[1:], strict=False)):
+        scale = np.sqrt(SCHEDULE.signal[t] / SCHEDULE.signal[previous])
+        estimate, prior = state @ matrix + t / 50, 1 - SCHEDULE.signal[previous]
+        added = 1 - scale**2
+        if previous:
+            variance = 1 / (1 / prior + scale**2 / added)
+            mean = variance * (np.sqrt(SCHEDULE.signal[previous]) * estimate / prior + scale * state / added)
+        else:
+            variance, mean = 0.0, estimate
+        state = mean + {"matched": np.sqrt(variance), "literal": variance, "none": 0}[kind] * draws[index]
+        np.testing.assert_allclose(trajectory[index], state, atol=1e-8)

@@ -65,3 +65,19 @@ def test_scann_gives_the_exact_answer_on_a_small_catalogue(
     found = scann.search(tf.constant(history), blocked, tf.constant(20))
     np.testing.assert_array_equal(found[1], expected[1])
     np.testing.assert_allclose(found[0], expected[0], atol=1e-5)
+
+
+def test_an_item_is_scored_by_its_best_query() -> None:
+    class SeveralQueries:
+        queries, items = RNG.normal(size=(3, 4, 8)), RNG.normal(size=(NUM_ITEMS, 8))
+
+        def query(self, history: tf.Tensor) -> tf.Tensor:
+            return tf.constant(self.queries, tf.float32)
+
+        def item_vectors(self) -> tf.Tensor:
+            return tf.constant(self.items, tf.float32)
+
+    model = SeveralQueries()
+    expected = [[max(query @ item for query in user) for item in model.items] for user in model.queries]
+    found = ModelScorer(model).scores(tf.ones([3, 2], tf.int64))
+    np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5)
