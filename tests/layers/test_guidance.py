@@ -107,7 +107,7 @@ def _first_logits(name: str, events: int) -> np.ndarray:
 
 
 def _routed(layer: DynamicRoutingInterest, states: np.ndarray, name: str) -> tuple[np.ndarray, np.ndarray]:
-    """Interests of one history by a loop, and the last weights of its events: `[interests, dim]`, `[events, interests]`."""
+    """Interests of one history by a loop, `[interests, dim]`, and its events' last weights, `[events, interests]`."""
     maps = layer.maps.numpy()
     shared = name == "mind"
     votes = np.array(

@@ -1,5 +1,7 @@
 """Sphere maps, schedule and walks against closed forms and plain numpy loops."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -237,7 +239,7 @@ def test_golden_reverse_walk_off_the_sphere(kind: str, count: int) -> None:
     draws = tf.random.stateless_normal([count, 6], [7, 1], dtype=tf.float64).numpy()
     visited = [50, 34, 17, 1, 0] if count == 4 else list(range(50, -1, -1))
     state = start
-    for index, (t, previous) in enumerate(zip(visited, visited[1:], strict=False)):
+    for index, (t, previous) in enumerate(pairwise(visited)):
         scale = np.sqrt(SCHEDULE.signal[t] / SCHEDULE.signal[previous])
         estimate, prior = state @ matrix + t / 50, 1 - SCHEDULE.signal[previous]
         added = 1 - scale**2
