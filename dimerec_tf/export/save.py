@@ -17,23 +17,24 @@ RECORD = "assets.extra/dimerec.json"
 
 def save_exact(scorer: Scorer, vocabulary_file: Path, config: Config, path: Path) -> None:
     """Exports with core TensorFlow ops only: stock TF Serving loads it."""
-    _save(ExactRetriever(scorer), vocabulary_file, config, path, "exact")
+    _save(ExactRetriever(scorer), vocabulary_file, config, path, {"index": "exact"})
 
 
 def save_scann(scorer: Any, vocabulary_file: Path, config: Config, path: Path) -> None:
-    """Exports with a ScaNN index: needs a server that has ScaNN's op library.
+    """Exports with a ScaNN index, whose recall is recorded: needs a server that has ScaNN's op library.
 
     Raises:
         ImportError: ScaNN is not installed.
     """
+    from dimerec_tf.export.recall import index_recall
     from dimerec_tf.retrieval.scann import ScannRetriever
 
     export = config.export
     retriever = ScannRetriever(scorer, export.max_k, export.scann_leaves, export.scann_leaves_to_search)
-    _save(retriever, vocabulary_file, config, path, "scann")
+    _save(retriever, vocabulary_file, config, path, {"index": "scann", "index_recall": index_recall(retriever)})
 
 
-def _save(retriever: Retriever, vocabulary_file: Path, config: Config, path: Path, index: str) -> None:
+def _save(retriever: Retriever, vocabulary_file: Path, config: Config, path: Path, index: dict[str, Any]) -> None:
     module = RecommenderModule(
         retriever,
         ItemVocabulary(vocabulary_file),
@@ -53,9 +54,9 @@ def _save(retriever: Retriever, vocabulary_file: Path, config: Config, path: Pat
     record.write_text(json.dumps(_describe(vocabulary_file, module.vocabulary.num_items, config, index), indent=2))
 
 
-def _describe(vocabulary_file: Path, num_items: int, config: Config, index: str) -> dict[str, Any]:
+def _describe(vocabulary_file: Path, num_items: int, config: Config, index: dict[str, Any]) -> dict[str, Any]:
     return {
-        "index": index,
+        **index,
         "items": num_items,
         "catalogue_sha256": hashlib.sha256(vocabulary_file.read_bytes()).hexdigest(),
         "config_fingerprint": config.fingerprint(),

@@ -12,8 +12,9 @@ EXHAUSTIVE_BELOW = 20_000
 class ScannRetriever(tf.Module):
     """Searches a ScaNN index for the items whose vectors have the largest inner product with the interest vector.
 
-    The index returns a fixed number of candidates. A request that blocks so many items that these might not suffice,
-    and a history without any known item, are answered by the exact search: no request gets fewer items for it.
+    The index returns a fixed number of candidates. A history without any known item, and one of whose candidates fewer
+    than `max_k` may be returned, are answered by the exact search: no request gets fewer items for it. The answer to a
+    history does not depend on the others in its batch.
 
     Args:
         scorer: holds the model and its item vectors, at least 2 of them.
@@ -37,6 +38,7 @@ class ScannRetriever(tf.Module):
         leaves = leaves or max(int(num_items**0.5), 1)
         searched = leaves_to_search or (leaves if num_items < EXHAUSTIVE_BELOW else max(leaves // 10, 1))
         self.scorer = scorer
+        self.max_k = max_k
         self.exact = ExactRetriever(scorer)
         self.num_candidates = min(max_k + max_blocked, num_items)
         self.index = tfrs.layers.factorized_top_k.ScaNN(
@@ -48,29 +50,35 @@ class ScannRetriever(tf.Module):
         self.index.index(scorer.item_vectors, tf.range(1, num_items + 1, dtype=tf.int64))
 
     def search(self, history: tf.Tensor, blocked: tf.Tensor, k: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        """See `Retriever`."""
-        enough = tf.shape(blocked)[1] + k <= self.num_candidates
-        answerable = enough & tf.reduce_all(has_events(history))
-        return tf.cond(
-            answerable,
-            lambda: self._search_index(history, blocked, k),
-            lambda: self.exact.search(history, blocked, k),
-        )
+        """See `Retriever`; `k` is at most `max_k`."""
+        if self.num_candidates < self.max_k:  # a catalogue of fewer items
+            return self.exact.search(history, blocked, k)
+        scores, rows = self._open_candidates(history, blocked)
+        open_count = tf.math.count_nonzero(scores > -np.inf, axis=1, keepdims=True)
+        answerable = has_events(history) & (open_count >= self.max_k)
+        best, positions = tf.math.top_k(scores, k=k)
+        found = best, tf.gather(rows, positions, batch_dims=1)
+        exact = tf.cond(tf.reduce_all(answerable), lambda: found, lambda: self.exact.search(history, blocked, k))
+        return tf.where(answerable, found[0], exact[0]), tf.where(answerable, found[1], exact[1])
 
-    def _search_index(self, history: tf.Tensor, blocked: tf.Tensor, k: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    def _open_candidates(self, history: tf.Tensor, blocked: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """The candidates; a blocked one's score is -inf."""
         scores, rows = self._candidates(history)
-        hit = tf.reduce_any(rows[:, :, tf.newaxis] == blocked[:, tf.newaxis, :], axis=-1)
-        best, positions = tf.math.top_k(tf.where(hit, -np.inf, scores), k=k)
-        chosen = tf.gather(rows, positions, batch_dims=1)
-        found = tf.math.is_finite(best)
-        return tf.where(found, best, 0.0), tf.where(found, chosen, 0)
+        blocked = tf.sort(tf.pad(blocked, [[0, 0], [1, 0]]), axis=1)
+        places = tf.minimum(tf.searchsorted(blocked, rows), tf.shape(blocked)[1] - 1)
+        return tf.where(tf.gather(blocked, places, batch_dims=1) == rows, -np.inf, scores), rows
 
     def _candidates(self, history: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        """Scores and rows `[batch, queries * candidates]`; of an item that several queries found, the best counts."""
+        """Scores and rows `[batch, queries * candidates]`; of an item that several queries found, the best counts.
+
+        The score is -inf where the leaves that were searched hold too few items.
+        """
         queries = self.scorer.model.query(history)
         batch, width = tf.shape(queries)[0], queries.shape[1] * self.num_candidates
         found = self.index(tf.reshape(queries, [-1, queries.shape[2]]))
-        scores, rows = (tf.reshape(part, [batch, width]) for part in found)
+        missing = [[0, 0], [0, self.num_candidates - tf.shape(found[0])[1]]]
+        scores, rows = (tf.reshape(tf.pad(part, missing), [batch, width]) for part in found)
+        scores = tf.where(tf.math.is_finite(scores) & (rows > 0), scores, -np.inf)
         if queries.shape[1] == 1:
             return scores, rows
         order = tf.argsort(scores, direction="DESCENDING", stable=True)

@@ -190,5 +190,7 @@ def test_the_record_says_what_was_exported(exports: dict[str, Path], config: Con
     for index, path in exports.items():
         record = json.loads((path / RECORD).read_text())
         assert (record["index"], record["items"]) == (index, NUM_ITEMS)
+        if index == "scann":
+            assert record["index_recall"] == {"k": 50, "histories": 256, "recall": 1.0}
         assert record["config_fingerprint"] == config.fingerprint()
         assert Config.model_validate(record["config"]) == config
