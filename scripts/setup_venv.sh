@@ -22,17 +22,29 @@ find_python() {
   fi
 }
 
-if ! [ -x "$venv/bin/python" ]; then
+is_usable() {
+  "$venv/bin/python" -m pip --version >/dev/null 2>&1 &&
+    [ "$("$venv/bin/python" -c 'import sys; print("%d.%d" % sys.version_info[:2])')" = "$minor" ]
+}
+
+if ! is_usable; then
   python=$(find_python)
   if [ -z "$python" ]; then
     echo "dimerec needs Python $minor: install it with 'pyenv install $minor', 'uv python install $minor' or your system's packages, then run make again." >&2
     exit 1
   fi
   echo "==> Creating $venv with $python"
-  "$python" -m venv "$venv"
+  if ! "$python" -m venv --clear "$venv"; then
+    echo "$python could not create $venv; the lines above say why. On Debian and Ubuntu install python$minor-venv, then run make again." >&2
+    exit 1
+  fi
 fi
 echo "==> Installing the locked packages (about 3 GB on disk; a minute or two the first time)"
-"$venv/bin/python" -m pip install --quiet --disable-pip-version-check "$(grep -m1 -E '^uv==' "$lock" || echo uv)"
+uv=$(grep -m1 -E '^uv==' "$lock" || echo uv)
+if ! "$venv/bin/python" -m pip install --quiet --disable-pip-version-check "$uv"; then
+  echo "Installing $uv failed; the lines above say why. Check the connection to your package index and run make again." >&2
+  exit 1
+fi
 if ! "$venv/bin/uv" pip install --quiet --python "$venv/bin/python" --requirement "$lock"; then
   echo "Installing from $lock failed; the lines above say which package. Check the connection to your package index and run make again." >&2
   exit 1

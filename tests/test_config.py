@@ -71,6 +71,31 @@ def test_importing_the_library_loads_neither_tensorflow_nor_the_pipelines_packag
     assert result.stdout.strip() == "False", result.stderr
 
 
+def test_the_librarys_models_training_and_exports_need_none_of_the_pipelines_packages() -> None:
+    result = _python(
+        "import sys; sys.modules.update(dict.fromkeys(['tfx', 'grpc', 'scann']));"
+        "import dimerec_tf.models.dimerec, dimerec_tf.training.fit, dimerec_tf.export.save;"
+        "import dimerec_tf.evaluation.benchmark; print('fine')"
+    )
+    assert result.stdout.strip() == "fine", result.stderr
+
+
+def test_a_missing_tf_keras_gives_our_message() -> None:
+    result = _python("import sys; sys.modules['tf_keras'] = None; import dimerec_tf")
+    assert "ImportError: dimerec_tf needs Keras 2" in result.stderr
+    assert "pip install 'tf-keras==2.16.0'" in result.stderr
+
+
+def test_a_missing_tf_keras_ends_the_command_with_a_sentence() -> None:
+    dimerec = str(Path(sys.executable).with_name("dimerec"))
+    result = _python(
+        f"import runpy, sys; sys.modules['tf_keras'] = None; sys.argv = [{dimerec!r}, '--help'];"
+        f"runpy.run_path({dimerec!r}, run_name='__main__')"
+    )
+    assert result.returncode == 1
+    assert result.stderr.startswith("error: dimerec_tf needs Keras 2") and "Traceback" not in result.stderr
+
+
 def test_keras_3_gives_our_message() -> None:
     result = _python("import tensorflow as tf; tf.keras.layers.Layer; import dimerec_tf")
     assert result.returncode != 0
