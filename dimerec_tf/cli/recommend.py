@@ -28,6 +28,8 @@ def recommend(
 ) -> None:
     """Recommends items for a history, from a server started with `dimerec serve` or from TF Serving.
 
+    Ids that contain a comma need the Python client, see docs/serving.md.
+
     Example: dimerec recommend --user-history 50,181,172 --k 5 --filter-seen
     """
     known_titles = read_titles(titles) if titles else {}

@@ -26,7 +26,7 @@ def test_a_million_events_fit_into_eight_gigabytes(tmp_path: Path) -> None:
     log = tmp_path / "log.csv.gz"
     _write_log(log)
     command = [sys.executable, "-m", "tests.tfx_pipeline.run_data_steps", str(log), str(tmp_path / "work")]
-    result = subprocess.run(command, capture_output=True, text=True, check=False)
+    result = subprocess.run(command, capture_output=True, text=True, check=False, timeout=600)
     assert result.returncode == 0, result.stderr[-2000:]
     assert resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss < LIMIT_KILOBYTES
     (vocabulary,) = (tmp_path / "work" / "artifacts" / "Transform").rglob("assets/items")

@@ -1,4 +1,4 @@
-"""Transform: builds the item vocabulary from the training split and encodes every split with it."""
+"""Transform: builds the item vocabulary from the training split and encodes that split with it."""
 
 from typing import Any
 
