@@ -1,4 +1,4 @@
-"""A pipeline killed in each of its steps, one after the other, ends where an undisturbed one ends."""
+"""A pipeline killed in each of its steps, and within its training, ends where an undisturbed one ends."""
 
 import os
 import signal
@@ -16,6 +16,7 @@ from tests.e2e.small_log import small_config, write_log
 from tfx_pipeline.outcome import read_outcome
 from tfx_pipeline.workdir import Workdir
 
+TRAINER = "Trainer.dimerec"
 STEP_MARK = ":"  # a step's line is "HH:MM:SS name"
 
 
@@ -36,8 +37,8 @@ def _finish(config_file: Path, workdir: Path) -> None:
     assert process.returncode == 0, output
 
 
-def _kill_in(step: str, config_file: Path, workdir: Path) -> None:
-    """Kills the run shortly after a step's line appeared."""
+def _kill_in(step: str, config_file: Path, workdir: Path) -> str:
+    """Kills the run shortly after a step's line appeared, and returns what it printed until then."""
     process = _start(config_file, workdir)
     assert process.stdout is not None
     seen = []
@@ -49,6 +50,17 @@ def _kill_in(step: str, config_file: Path, workdir: Path) -> None:
             break
     process.stdout.close()
     assert process.wait() == -signal.SIGKILL, f"{step} never ran:\n{''.join(seen)}"
+    return "".join(seen)
+
+
+def _kill_in_training(config_file: Path, workdir: Workdir) -> None:
+    """Kills the run once an epoch's state is kept."""
+    process = _start(config_file, workdir.root)
+    while not list(workdir.checkpoints.rglob("checkpoint")) and process.poll() is None:
+        time.sleep(0.02)
+    process.send_signal(signal.SIGKILL)
+    output, _ = process.communicate()
+    assert process.returncode == -signal.SIGKILL, f"no epoch ended:\n{output}"
 
 
 @pytest.fixture
@@ -67,13 +79,17 @@ def test_killed_in_every_step_it_ends_with_the_same_result(log_config: tuple[Con
     _finish(config_file, quiet.root)
     expected = read_outcome(quiet.metadata)
 
+    printed = []
     for step in expected.steps:
-        _kill_in(step.name, config_file, disturbed.root)
+        printed.append(_kill_in(step.name, config_file, disturbed.root))
+        if step.name == TRAINER:
+            _kill_in_training(config_file, disturbed)
         versions = disturbed.serving(config.name)
         if versions.exists():
             assert [entry.name for entry in versions.iterdir() if entry.name.isdigit()] in ([], ["1"])
     _finish(config_file, disturbed.root)
 
+    assert any("Resuming training after epoch" in output for output in printed)
     outcome = read_outcome(disturbed.metadata)
     assert outcome.metrics == expected.metrics
     assert outcome.blessed and outcome.pushed_version == 1
