@@ -11,9 +11,8 @@ from dimerec_tf.baselines.popularity import Popularity
 from dimerec_tf.baselines.sequential_rules import SequentialRules
 from dimerec_tf.config import Config, DataConfig, EvaluationConfig
 from dimerec_tf.data.items import ItemsError, category_matrix
-from dimerec_tf.data.log_reader import LogError
 from dimerec_tf.data.protocols import SPLIT_NAMES, UserExample
-from dimerec_tf.data.splits import load_splits
+from dimerec_tf.data.splits import load_splits, no_examples
 from dimerec_tf.data.vocabulary import Encoder
 from dimerec_tf.evaluation.epoch_record import EpochRecord
 from dimerec_tf.evaluation.evaluator import retrieve, target_ranks
@@ -69,7 +68,7 @@ class Benchmark:
         splits = load_splits(data)
         for name in SPLIT_NAMES:
             if not getattr(splits, name):
-                raise LogError(f"The log {data.path} gives no {name} example ({data.split.protocol}).")
+                raise no_examples(data, name)
         self.encoder = Encoder.from_training(splits.train, data.min_item_count)
         self.sequences = Sequences.from_lists(
             self.encoder.encode([*example.history, *example.targets]) for example in splits.train

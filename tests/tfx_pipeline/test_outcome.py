@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import pytest
 from tensorflow_metadata.proto.v0.anomalies_pb2 import Anomalies
 
 from dimerec_tf.cli.pipeline import print_outcome
@@ -9,7 +10,9 @@ from dimerec_tf.config import Config
 from tfx_pipeline.outcome import Outcome, read_anomalies
 
 
-def test_each_anomaly_is_a_sentence_with_its_feature_and_split(tmp_path: Path, capsys) -> None:  # type: ignore[no-untyped-def]
+def test_each_anomaly_is_a_sentence_with_its_feature_and_split(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     found = Anomalies()
     found.anomaly_info["target_item_id"].description = "The feature was missing in 3 of 5 examples."
     found.anomaly_info["an_extra"].description = "New column [not] in the schema."
