@@ -106,11 +106,14 @@ class DataConfig(Section):
 
 
 class TrainingConfig(Section):
-    """`batch_size` counts training windows; every position of a window is a training target."""
+    """`batch_size` counts training windows; every position of a window is a training target.
 
-    epochs: PositiveInt = 30
-    batch_size: PositiveInt = 128
-    learning_rate: Annotated[float, Field(gt=0)] = 1e-3
+    Left out, it and `epochs` follow from the size of the log, see `training/length.py`.
+    """
+
+    epochs: PositiveInt | None = None
+    batch_size: PositiveInt | None = None
+    learning_rate: Annotated[float, Field(gt=0)] = 3e-3
     deterministic: bool = True
 
 

@@ -33,6 +33,7 @@ class TransformerModelConfig(SequenceModelConfig):
 class GaussianDiffusionConfig(DiffusionConfig):
     """Diffusion off the sphere. What belongs to the walk on the sphere has one value."""
 
+    reverse_steps: PositiveInt | None = None
     forward: Literal["matched"] = "matched"
     noised: Literal["target"] = "target"
     samples: Literal[1] = 1

@@ -1,4 +1,7 @@
-"""DimeRec's part of the configuration: every choice, with the paper's defaults."""
+"""DimeRec's part of the configuration: every choice, with defaults that work untuned on sparse and dense logs.
+
+The paper's own are the preset `paper`; docs/adr/0007 says why they differ.
+"""
 
 from typing import Annotated, Literal
 
@@ -14,8 +17,8 @@ Beta = Annotated[float, Field(gt=0, lt=1)]
 class NegativesConfig(Section):
     """Negatives of a sampled softmax; all but `uniform` and `full` come with the log-q correction."""
 
-    kind: Literal["uniform", "log_uniform", "in_batch", "mixed", "full"] = "uniform"
-    count: PositiveInt = 1024
+    kind: Literal["uniform", "log_uniform", "in_batch", "mixed", "full"] = "mixed"
+    count: PositiveInt = 512
 
 
 class SequenceModelConfig(Section):
@@ -27,11 +30,15 @@ class SequenceModelConfig(Section):
 
 
 class BackboneConfig(Section):
-    """What turns item vectors into the states that GEM reads: nothing (the paper) or causal Transformer blocks."""
+    """What turns item vectors into the states that GEM reads: nothing (the paper) or causal Transformer blocks.
 
-    kind: Literal["none", "transformer"] = "none"
+    `gated` weighs what a block adds by a gate that depends on the state (LiGR, arXiv 2502.03417).
+    """
+
+    kind: Literal["none", "transformer"] = "transformer"
     blocks: PositiveInt = 2
     heads: PositiveInt = 2
+    gated: bool = False
 
 
 class GuidanceConfig(Section):
@@ -44,7 +51,7 @@ class GuidanceConfig(Section):
     same with it.
     """
 
-    kind: Literal["self_attentive", "dynamic_routing", "rule", "mlp", "sasrec"] = "self_attentive"
+    kind: Literal["self_attentive", "dynamic_routing", "rule", "mlp", "sasrec"] = "rule"
     values_with_positions: bool = False
     routing_iterations: PositiveInt = 3
     shared_map: bool = False
@@ -54,13 +61,13 @@ class GuidanceConfig(Section):
 class DenoiserConfig(Section):
     """How guidance enters the denoiser, and the step embedding (paper section 3.3).
 
-    With `residual` the denoiser's output is added to the aggregated guidance; not with `concat`, whose a(g) is wider.
-    `dropout` acts on its hidden layer.
+    With `residual` a tenth of the denoiser's output is added to the aggregated guidance; not with `concat`, whose a(g)
+    is wider. `dropout` acts on its hidden layer.
     """
 
-    aggregation: Literal["concat", "mean", "attention"] = "concat"
+    aggregation: Literal["concat", "mean", "attention"] = "attention"
     step_embedding: Literal["learned", "sinusoidal"] = "learned"
-    residual: bool = False
+    residual: bool = True
     dropout: Dropout = 0.0
 
     @model_validator(mode="after")
@@ -71,7 +78,7 @@ class DenoiserConfig(Section):
 
 
 class DiffusionConfig(Section):
-    """The walk on the sphere (paper section 3.3; `num_steps` is T, `reverse_steps` how many of them are taken).
+    """The walk on the sphere (paper section 3.3; `num_steps` is T, `reverse_steps` how many of them are taken, all if it is null).
 
     `beta_start` and `beta_end` belong to the two linear schedules, for T = 1000. `noised` is what the forward walk of
     training starts from: the `target`, as Algorithm 1 has it, or the model's own `estimate` of it from pure noise, as
@@ -79,13 +86,13 @@ class DiffusionConfig(Section):
     """
 
     num_steps: PositiveInt = 50
-    reverse_steps: PositiveInt | None = None
+    reverse_steps: PositiveInt | None = 1
     reverse_noise: Literal["matched", "literal", "none"] = "matched"
     forward: Literal["matched", "scaled", "literal"] = "matched"
     schedule: Literal["scaled_linear", "truncated_linear", "cosine", "sqrt", "exponential"] = "scaled_linear"
     beta_start: Beta = 1e-4
     beta_end: Beta = 0.02
-    noised: Literal["target", "estimate"] = "target"
+    noised: Literal["target", "estimate"] = "estimate"
     samples: PositiveInt = 1
 
     @model_validator(mode="after")
@@ -100,8 +107,8 @@ class DiffusionConfig(Section):
 class DimeRecConfig(SequenceModelConfig):
     """DimeRec itself.
 
-    `recon_weight` and `ssm_weight` are lambda and mu of the paper's total loss, where L_gem's weight is 1. A loss of
-    weight 0 is left out; one must stay.
+    `recon_weight` and `ssm_weight` are lambda and mu of the paper's total loss, where L_gem's weight is 1; Adam heeds
+    their ratios only. A loss of weight 0 is left out; one must stay.
 
     `sphere` says which vectors have unit length: `all` (x0, its estimate, and the item vectors of both softmaxes and
     the index), `dam_only` (x0 and its estimate, as Algorithm 1 prints) or `raw` (none: Gaussian diffusion of vectors
@@ -112,14 +119,17 @@ class DimeRecConfig(SequenceModelConfig):
     """
 
     kind: Literal["dimerec"] = "dimerec"
-    num_interests: PositiveInt = 4
-    temperature: Annotated[float, Field(gt=0)] = 0.07
+    dim: PositiveInt = 128
+    max_history: PositiveInt = 100
+    dropout: Dropout = 0.3
+    num_interests: PositiveInt = 3
+    temperature: Annotated[float, Field(gt=0)] = 0.15
     learned_temperature: bool = False
-    gem_weight: Weight = 1.0
-    recon_weight: Weight = 1.0
+    gem_weight: Weight = 0.1
+    recon_weight: Weight = 0.05
     ssm_weight: Weight = 1.0
-    stop_recon_gradient: bool = False
-    sphere: Literal["all", "dam_only", "raw"] = "all"
+    stop_recon_gradient: bool = True
+    sphere: Literal["all", "dam_only", "raw"] = "dam_only"
     backbone: BackboneConfig = BackboneConfig()
     guidance: GuidanceConfig = GuidanceConfig()
     retrieval: Literal["next_interest", "interests"] = "next_interest"

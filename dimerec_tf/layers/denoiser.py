@@ -9,18 +9,22 @@ from dimerec_tf.layers.guidance.prefixes import masked_softmax
 from dimerec_tf.layers.guidance.present import is_present
 from dimerec_tf.layers.transformer import drop
 
+# Of full strength the correction learns faster than the guidance that it corrects, and hinders it: see docs/adr/0007.
+CORRECTION = 0.1
+
 
 class Denoiser(tf.keras.layers.Layer):
     """x0_hat = Dense_d(GELU(Dense_4d([x_t ; s_t ; a(g)]))), s_t the embedding of the step (paper section 3.3).
 
     Args:
         num_steps: T.
+        num_interests: K.
         aggregation: how the guidance enters as a(g): `concat` (all interests side by side), `mean` (of those that are
-            not zero) or `attention` (weighed by a query from x_t and s_t).
+            not zero) or `attention` (weighed by a query from x_t and s_t, and a learned preference for each place).
         step_embedding: `learned`, a table, or `sinusoidal`.
         dropout: on the hidden layer.
-        residual: whether x0_hat is a(g) plus that output, which starts near zero, so that an untrained denoiser passes
-            the guidance on; not with `concat`.
+        residual: whether x0_hat is a(g) plus a tenth of that output, which starts near zero, so that an untrained
+            denoiser passes the guidance on; not with `concat`.
 
     Call arguments:
         noised: `[samples, dim]`, x_t.
@@ -35,6 +39,7 @@ class Denoiser(tf.keras.layers.Layer):
     def __init__(
         self,
         num_steps: int,
+        num_interests: int,
         aggregation: str = "concat",
         step_embedding: str = "learned",
         residual: bool = False,
@@ -43,6 +48,7 @@ class Denoiser(tf.keras.layers.Layer):
     ) -> None:
         super().__init__(**kwargs)
         self.num_steps = num_steps
+        self.num_interests = num_interests
         self.aggregation = aggregation
         self.step_embedding = step_embedding
         self.residual = residual
@@ -57,6 +63,7 @@ class Denoiser(tf.keras.layers.Layer):
             self.steps = tf.constant(sinusoids(self.num_steps + 1, dim), tf.float32)
         if self.aggregation == "attention":
             self.attention_query = tf.keras.layers.Dense(dim, dtype=self.dtype_policy)
+            self.preferences = self.add_weight("preferences", [self.num_interests], initializer="zeros")
         self.hidden = tf.keras.layers.Dense(4 * dim, activation="gelu", dtype=self.dtype_policy)
         initializer = tf.keras.initializers.RandomNormal(stddev=0.02) if self.residual else "glorot_uniform"
         self.output_layer = tf.keras.layers.Dense(dim, kernel_initializer=initializer, dtype=self.dtype_policy)
@@ -67,7 +74,7 @@ class Denoiser(tf.keras.layers.Layer):
         aggregated = self._aggregate(tf.concat([noised, embedded], axis=-1), guidance)
         hidden = self.hidden(tf.concat([noised, embedded, aggregated], axis=-1))
         output = self.output_layer(drop(hidden, self.dropout, seed))
-        return aggregated + output if self.residual else output
+        return aggregated + CORRECTION * output if self.residual else output
 
     def _aggregate(self, state: tf.Tensor, guidance: tf.Tensor) -> tf.Tensor:
         if self.aggregation == "concat":
@@ -77,13 +84,15 @@ class Denoiser(tf.keras.layers.Layer):
             weights = masked_softmax(tf.zeros(tf.shape(present), guidance.dtype), present, axis=1)
         else:
             logits = tf.einsum("sd,skd->sk", self.attention_query(state), guidance)
-            weights = masked_softmax(logits / guidance.shape[2] ** 0.5, present, axis=1)
+            logits = logits / guidance.shape[2] ** 0.5 + tf.cast(self.preferences, logits.dtype)
+            weights = masked_softmax(logits, present, axis=1)
         return tf.einsum("sk,skd->sd", weights, guidance)
 
     def get_config(self) -> dict[str, Any]:
         return {
             **super().get_config(),
             "num_steps": self.num_steps,
+            "num_interests": self.num_interests,
             "aggregation": self.aggregation,
             "step_embedding": self.step_embedding,
             "residual": self.residual,

@@ -40,7 +40,7 @@ class DimeRec(SequenceModel):
         self.items = ItemTable(self.num_items, config.dim)
         backbone = config.backbone
         self.backbone = (
-            CausalTransformer(backbone.blocks, backbone.heads, config.max_history, config.dropout)
+            CausalTransformer(backbone.blocks, backbone.heads, config.max_history, config.dropout, backbone.gated)
             if backbone.kind == "transformer"
             else None
         )
@@ -48,6 +48,7 @@ class DimeRec(SequenceModel):
         denoiser = config.denoiser
         self.denoiser = Denoiser(
             config.diffusion.num_steps,
+            config.num_interests,
             denoiser.aggregation,
             denoiser.step_embedding,
             denoiser.residual,

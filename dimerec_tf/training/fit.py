@@ -13,6 +13,7 @@ from dimerec_tf.config import Config
 from dimerec_tf.errors import DimeRecError
 from dimerec_tf.models.base import SequenceModel
 from dimerec_tf.models.registry import build_model
+from dimerec_tf.training.length import training_length
 from dimerec_tf.training.progress import TrainingProgress
 from dimerec_tf.training.sequences import Sequences, training_batches, window_bounds
 
@@ -30,7 +31,8 @@ def fit(
 ) -> SequenceModel:
     """Trains from scratch, or from the checkpoint that an interrupted run left in `checkpoint_dir`.
 
-    Adam's learning rate falls from the configured one to zero along a cosine.
+    Adam's learning rate falls from the configured one to zero along a cosine. What the configuration does not say of the
+    training's length comes from the log, see `training_length`.
 
     Args:
         config: the model and training sections and the seed are read.
@@ -73,23 +75,24 @@ def _fit(
     counts = np.bincount(sequences.rows, minlength=num_items + 1)
     model = build_model(config.model, counts, config.seed)
     checkpoint = _EpochCheckpoint(model, checkpoint_dir) if checkpoint_dir else None
-    dataset, steps = training_batches(sequences, config.model.max_history, training.batch_size, config.seed)
     bounds = window_bounds(sequences, config.model.max_history)
+    epochs, batch_size = training_length(training, bounds)
+    dataset, steps = training_batches(sequences, config.model.max_history, batch_size, config.seed)
     model.weight_per_step = float(tf.reduce_sum(model.window_weights(bounds[:, 1] - bounds[:, 0] - 1))) / steps
-    decay = tf.keras.optimizers.schedules.CosineDecay(training.learning_rate, steps * training.epochs)
+    decay = tf.keras.optimizers.schedules.CosineDecay(training.learning_rate, steps * epochs)
     model.compile(tf.keras.optimizers.Adam(decay))
     model.optimizer.build(model.trainable_variables)
     done = checkpoint.restore() if checkpoint else 0
     model.fit(
-        dataset(done, training.epochs),
+        dataset(done, epochs),
         initial_epoch=done,
-        epochs=training.epochs,
+        epochs=epochs,
         steps_per_epoch=steps,
         verbose=0,
         callbacks=[
             _StopAtNonFiniteLoss(),
             *([checkpoint] if checkpoint else []),
-            TrainingProgress(training.epochs, steps),
+            TrainingProgress(epochs, steps),
             *callbacks,
         ],
     )

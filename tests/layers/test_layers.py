@@ -44,7 +44,7 @@ def test_denoiser_passes_the_layer_checks(
 ) -> None:
     noised, guidance = HISTORY[:, 0], HISTORY[:, 1:3]
     check_layer(
-        Denoiser(5, aggregation, step_embedding, residual),
+        Denoiser(5, 2, aggregation, step_embedding, residual),
         lambda layer: layer(
             tf.cast(noised, layer.compute_dtype), tf.constant([1, 3, 5]), tf.cast(guidance, layer.compute_dtype)
         ),
@@ -63,35 +63,38 @@ def test_sinusoids_are_the_transformers() -> None:
 
 @pytest.mark.parametrize("aggregation", ["mean", "attention"])
 def test_interests_that_are_not_there_do_not_count(aggregation: str) -> None:
-    layer = Denoiser(5, aggregation)
-    step = tf.constant([1, 3, 5])
-    alone = layer(HISTORY[:, 0], step, HISTORY[:, 1:3])
-    padded = layer(HISTORY[:, 0], step, np.pad(HISTORY[:, 1:3], [(0, 0), (0, 2), (0, 0)]))
+    two, four = Denoiser(5, 2, aggregation), Denoiser(5, 4, aggregation)
+    step, padding = tf.constant([1, 3, 5]), [(0, 0), (0, 2), (0, 0)]
+    alone = two(HISTORY[:, 0], step, HISTORY[:, 1:3])
+    four(HISTORY[:, 0], step, HISTORY[:, 1:5])
+    four.set_weights([np.zeros(4) if weight.shape == (2,) else weight for weight in two.get_weights()])
+    padded = four(HISTORY[:, 0], step, np.pad(HISTORY[:, 1:3], padding))
     np.testing.assert_allclose(alone, padded, rtol=1e-5, atol=1e-6)
 
 
-def test_attention_weighs_interests_by_the_state() -> None:
-    layer = Denoiser(5, "attention")
+def test_attention_weighs_interests_by_the_state_and_their_place() -> None:
+    layer = Denoiser(5, 2, "attention")
     noised, guidance, step = HISTORY[:, 0], HISTORY[:, 1:3], np.array([1, 3, 5])
     layer(noised, step, guidance)
+    layer.preferences.assign([0.7, -0.4])
     state = np.concatenate([noised, layer.steps.numpy()[step]], axis=1)
     query = state @ layer.attention_query.kernel.numpy() + layer.attention_query.bias.numpy()
-    logits = np.einsum("sd,skd->sk", query, guidance) / 2
+    logits = np.einsum("sd,skd->sk", query, guidance) / 2 + [0.7, -0.4]
     weights = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
     expected = np.einsum("sk,skd->sd", weights, guidance)
     np.testing.assert_allclose(layer._aggregate(tf.constant(state), tf.constant(guidance)), expected, rtol=1e-4)
 
 
 def test_a_residual_denoiser_starts_from_the_aggregated_guidance() -> None:
-    layer = Denoiser(5, "mean", residual=True)
+    layer = Denoiser(5, 2, "mean", residual=True)
     noised, guidance, step = HISTORY[:, 0], HISTORY[:, 1:3], np.array([1, 3, 5])
     added = layer(noised, step, guidance) - guidance.mean(axis=1)
     layer.residual = False
-    np.testing.assert_allclose(added, layer(noised, step, guidance), rtol=1e-4, atol=1e-6)
+    np.testing.assert_allclose(added, 0.1 * layer(noised, step, guidance), rtol=1e-4, atol=1e-6)
 
 
 def test_denoiser_dropout_acts_with_a_seed_only_and_repeats_with_it() -> None:
-    layer = Denoiser(5, dropout=0.5)
+    layer = Denoiser(5, 2, dropout=0.5)
     noised, guidance, step = HISTORY[:, 0], HISTORY[:, 1:3], np.array([1, 3, 5])
     clean = layer(noised, step, guidance).numpy()
     dropped = layer(noised, step, guidance, seed=tf.constant([1, 2])).numpy()
@@ -101,7 +104,7 @@ def test_denoiser_dropout_acts_with_a_seed_only_and_repeats_with_it() -> None:
 
 
 def test_denoiser_equals_numpy() -> None:
-    layer = Denoiser(num_steps=5)
+    layer = Denoiser(num_steps=5, num_interests=2)
     noised, guidance, step = HISTORY[:, 0], HISTORY[:, 1:3], np.array([1, 3, 5])
     output = layer(noised, step, guidance)
     inputs = np.concatenate([noised, layer.steps.numpy()[step], guidance.reshape(3, 8)], axis=1)
@@ -111,7 +114,7 @@ def test_denoiser_equals_numpy() -> None:
 
 
 def test_the_configuration_of_a_denoiser_comes_back() -> None:
-    layer = Denoiser(5, "attention", "sinusoidal", residual=True, dropout=0.3)
+    layer = Denoiser(5, 2, "attention", "sinusoidal", residual=True, dropout=0.3)
     twin = Denoiser.from_config(layer.get_config())
-    names = ("num_steps", "aggregation", "step_embedding", "residual", "dropout")
-    assert [getattr(twin, name) for name in names] == [5, "attention", "sinusoidal", True, 0.3]
+    names = ("num_steps", "num_interests", "aggregation", "step_embedding", "residual", "dropout")
+    assert [getattr(twin, name) for name in names] == [5, 2, "attention", "sinusoidal", True, 0.3]

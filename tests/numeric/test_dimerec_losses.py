@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from dimerec_tf.config import parse_config
 from dimerec_tf.models.dimerec import DimeRec
+from tests.paper import paper
 
 COUNTS = np.arange(31)[::-1].copy()
 WINDOWS = tf.constant([[1, 2, 3, 4, 5], [7, 8, 9, 0, 0]], tf.int64)
@@ -18,7 +18,7 @@ SPHERES = ["all", "dam_only", "raw"]
 def _model(diffusion: dict[str, Any] | None = None, **options: Any) -> DimeRec:
     values = {"dim": DIM, "max_history": 6, "num_interests": 3, "temperature": 0.3, **options}
     values["diffusion"] = {"num_steps": STEPS, **(diffusion or {})}
-    return DimeRec(parse_config({"model": values}).model, COUNTS, seed=4)
+    return DimeRec(paper(**values).model, COUNTS, seed=4)
 
 
 def _unit(vectors: np.ndarray) -> np.ndarray:
@@ -106,7 +106,7 @@ def test_the_query_equals_a_loop_over_the_steps(sphere: str) -> None:
 
 
 def test_off_the_sphere_item_vectors_and_noise_have_the_same_size_in_the_walk() -> None:
-    config = parse_config({"model": {"dim": 64, "sphere": "raw"}}).model
+    config = paper(dim=64, sphere="raw").model
     model = DimeRec(config, np.ones(301, np.int64), seed=4)
     seen: list[np.ndarray] = []
     model.denoiser.call = lambda noised, *_: seen.append(noised.numpy()) or noised

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from dimerec_tf.config import parse_config
 from dimerec_tf.models.dimerec import DimeRec
 from dimerec_tf.retrieval.exact import ModelScorer
+from tests.paper import paper
 
 COUNTS = np.ones(31, np.int64)
 KINDS = ["self_attentive", "dynamic_routing", "rule", "mlp", "sasrec"]
@@ -15,7 +15,7 @@ KINDS = ["self_attentive", "dynamic_routing", "rule", "mlp", "sasrec"]
 def _model(kind: str, backbone: str = "none", **options: object) -> DimeRec:
     values = {"dim": 8, "max_history": 6, "num_interests": 3, "diffusion": {"num_steps": 3}, **options}
     values |= {"guidance": {"kind": kind}, "backbone": {"kind": backbone, "blocks": 1}}
-    return DimeRec(parse_config({"model": values}).model, COUNTS, seed=4)
+    return DimeRec(paper(**values).model, COUNTS, seed=4)
 
 
 @pytest.mark.parametrize("backbone", ["none", "transformer"])

@@ -6,13 +6,14 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from dimerec_tf.config import Config, ConfigError, parse_config
+from dimerec_tf.config import Config, ConfigError, TrainingConfig, parse_config
 from dimerec_tf.errors import DimeRecError
 from dimerec_tf.models.dimerec import DimeRec
 from dimerec_tf.models.history import keep_last, reversed_events
 from dimerec_tf.models.registry import build_model
 from dimerec_tf.training.fit import fit
 from dimerec_tf.training.sequences import Sequences
+from tests.paper import paper
 
 NUM_ITEMS = 30
 COUNTS = np.ones(NUM_ITEMS + 1, np.int64)
@@ -20,7 +21,8 @@ COUNTS = np.ones(NUM_ITEMS + 1, np.int64)
 
 def _config(**model: object) -> Config:
     values = {"dim": 8, "max_history": 6, "num_interests": 2, "dropout": 0.2, "diffusion": {"num_steps": 5}, **model}
-    return parse_config({"model": values, "training": {"epochs": 3, "batch_size": 8}})
+    config = paper(**values)
+    return config.model_copy(update={"training": TrainingConfig(epochs=3, batch_size=8)})
 
 
 def _sequences() -> Sequences:

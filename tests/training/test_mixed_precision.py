@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from dimerec_tf.config import parse_config
 from dimerec_tf.models.dimerec import DimeRec
+from tests.paper import paper
 
 WINDOWS = tf.constant([[1, 2, 3, 4, 5], [7, 8, 9, 0, 0]], tf.int64)
 OPTIONS: dict[str, dict[str, Any]] = {
@@ -28,7 +28,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
 def _model(**options: Any) -> DimeRec:
     tf.keras.utils.set_random_seed(5)
     values = {"dim": 8, "max_history": 6, "num_interests": 2, **options}
-    return DimeRec(parse_config({"model": values}).model, np.ones(31, np.int64), seed=4)
+    return DimeRec(paper(**values).model, np.ones(31, np.int64), seed=4)
 
 
 @pytest.fixture

@@ -8,6 +8,7 @@ import tensorflow as tf
 
 from dimerec_tf.config import ConfigError, parse_config
 from dimerec_tf.models.dimerec import DimeRec
+from tests.paper import paper
 
 COUNTS = np.arange(31)[::-1].copy()
 WINDOWS = tf.constant([[1, 2, 3, 4, 5], [7, 8, 9, 0, 0]], tf.int64)
@@ -39,7 +40,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
 
 def _model(**options: Any) -> DimeRec:
     values = {"dim": 8, "max_history": 6, "num_interests": 2, **options}
-    return DimeRec(parse_config({"model": values}).model, COUNTS, seed=4)
+    return DimeRec(paper(**values).model, COUNTS, seed=4)
 
 
 @pytest.mark.parametrize("name", OPTIONS)
