@@ -78,7 +78,8 @@ class DenoiserConfig(Section):
 
 
 class DiffusionConfig(Section):
-    """The walk on the sphere (paper section 3.3; `num_steps` is T, `reverse_steps` how many of them are taken, all if it is null).
+    """The walk on the sphere (paper section 3.3; `num_steps` is T, `reverse_steps` how many of them are taken, null for
+    all).
 
     `beta_start` and `beta_end` belong to the two linear schedules, for T = 1000. `noised` is what the forward walk of
     training starts from: the `target`, as Algorithm 1 has it, or the model's own `estimate` of it from pure noise, as

@@ -48,6 +48,8 @@ def bench(
     """
     if (config is None) == (preset is None):
         raise DimeRecError("Name what to run: either --config FILE or --preset NAME.")
+    if config and (log or items):
+        raise DimeRecError(f"--log and --items go with --preset: {config} names its own files.")
     with library_noise_in(output / "bench.log"):
         from dimerec_tf.evaluation.bench_config import load_bench_config
         from dimerec_tf.evaluation.bench_page import markdown_page

@@ -39,6 +39,8 @@ def figures(
     """
     if (config is None) == (preset is None):
         raise DimeRecError("Name what to analyse: either --config FILE or --preset NAME.")
+    if config and (log or items):
+        raise DimeRecError(f"--log and --items go with --preset: {config} names its own files.")
     wanted = list(dict.fromkeys(only or FigureName))
     if reverse_steps_json and FigureName.TRAJECTORY not in wanted:
         raise DimeRecError("--reverse-steps-json is written with the figure trajectory: add --only trajectory.")

@@ -31,8 +31,8 @@ def fit(
 ) -> SequenceModel:
     """Trains from scratch, or from the checkpoint that an interrupted run left in `checkpoint_dir`.
 
-    Adam's learning rate falls from the configured one to zero along a cosine. What the configuration does not say of the
-    training's length comes from the log, see `training_length`.
+    Adam's learning rate falls from the configured one to zero along a cosine. What the configuration does not say of
+    the training's length comes from the log, see `training_length`.
 
     Args:
         config: the model and training sections and the seed are read.

@@ -135,7 +135,9 @@ def test_a_log_without_anything_held_out_is_refused(config: BenchConfig, tmp_pat
 
 
 def test_one_training_serves_every_way_to_ask_and_to_measure(config: BenchConfig, tmp_path: Path) -> None:
-    model = config.models["dimerec"]
+    trained_well = config.models["dimerec"]
+    few_epochs = trained_well.training.model_copy(update={"epochs": 2})
+    model = trained_well.model_copy(update={"training": few_epochs})
     by_interests = model.model_copy(update={"model": model.model.model_copy(update={"retrieval": "interests"})})
     both = config.model_copy(update={"models": {"dimerec": model, "interests": by_interests}})
     said: list[str] = []

@@ -41,6 +41,11 @@ def test_a_preset_is_measured_with_the_categories_of_its_data_set(
     assert asked[0].evaluation.top_k == (5, 10, 20, 50) and asked[0].models["dimerec"].preset == "ml-100k"
 
 
+def test_files_beside_a_configuration_that_names_its_own_are_refused(tmp_path: Path) -> None:
+    result = CliRunner().invoke(app, ["bench", "--config", "bench.yaml", "--log", "log.csv"])
+    assert str(result.exception) == "--log and --items go with --preset: bench.yaml names its own files."
+
+
 def test_two_benchmarks_are_collected_on_one_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     write_log(Path("log.csv"))

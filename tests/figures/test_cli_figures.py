@@ -80,6 +80,8 @@ def test_a_figure_without_its_data_is_left_out_unless_it_is_asked_for(
 def test_what_to_analyse_is_asked_for(config: Path) -> None:
     with pytest.raises(DimeRecError, match="either --config FILE or --preset NAME"):
         figures(config=None, preset=None)
+    with pytest.raises(DimeRecError, match="--log and --items go with --preset"):
+        figures(config=config, preset=None, log=config.parent / "log.csv")
     with pytest.raises(DimeRecError, match="add --only trajectory"):
         _draw(config, FigureName.FIG2, reverse_steps_json=config.parent / "steps.json")
 

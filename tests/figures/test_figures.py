@@ -22,6 +22,7 @@ from dimerec_tf.figures.names import FigureName
 from dimerec_tf.figures.registry import FIGURES
 from dimerec_tf.figures.study import ABLATIONS, FULL, FigureRefused, Study
 from dimerec_tf.models.dimerec import DimeRec
+from tests.paper import paper
 
 NUM_ITEMS = 90
 NUM_STEPS = 7
@@ -42,20 +43,14 @@ def _write_data(folder: Path) -> Path:
 
 
 def _config(log: Path) -> Config:
-    return parse_config(
-        {
-            "seed": 3,
-            "data": {"path": str(log), "items_path": str(log.parent / "items.csv")},
-            "model": {
-                "dim": 16,
-                "max_history": 6,
-                "num_interests": 2,
-                "diffusion": {"num_steps": NUM_STEPS, "reverse_steps": 6},
-            },
-            "training": {"epochs": 4, "batch_size": 16, "learning_rate": 0.01},
-            "evaluation": {"filter_seen": True},
-        }
-    )
+    config = paper(dim=16, max_history=6, num_interests=2, diffusion={"num_steps": NUM_STEPS, "reverse_steps": 6})
+    sections = {
+        "seed": 3,
+        "data": {"path": str(log), "items_path": str(log.parent / "items.csv")},
+        "training": {"epochs": 4, "batch_size": 16, "learning_rate": 0.01},
+        "evaluation": {"filter_seen": True},
+    }
+    return parse_config({**config.model_dump(), **sections})
 
 
 @pytest.fixture(scope="module")

@@ -18,7 +18,8 @@ def _layer(dropout: float = 0.0, gated: bool = False) -> CausalTransformer:
 
 @pytest.mark.parametrize("gated", [False, True])
 def test_layer_checks(gated: bool, tmp_path: Path) -> None:
-    check_layer(_layer(gated=gated), lambda layer: layer(tf.cast(VECTORS, layer.compute_dtype), ROWS), tmp_path, (3, 7, 4))
+    layer = _layer(gated=gated)
+    check_layer(layer, lambda layer: layer(tf.cast(VECTORS, layer.compute_dtype), ROWS), tmp_path, (3, 7, 4))
 
 
 def test_an_event_does_not_see_what_comes_after_it() -> None:
