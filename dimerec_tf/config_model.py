@@ -1,6 +1,6 @@
-"""DimeRec's part of the configuration: every choice, with defaults that work untuned on sparse and dense logs.
+"""DimeRec's part of the configuration: every choice, with one set of defaults for sparse and dense logs.
 
-The paper's own are the preset `paper`; docs/adr/0007 says why they differ.
+The paper's own are the preset `paper`; docs/adr/0008 says why they differ.
 """
 
 from typing import Annotated, Literal

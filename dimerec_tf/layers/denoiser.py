@@ -9,7 +9,7 @@ from dimerec_tf.layers.guidance.prefixes import masked_softmax
 from dimerec_tf.layers.guidance.present import is_present
 from dimerec_tf.layers.transformer import drop
 
-# Of full strength the correction learns faster than the guidance that it corrects, and hinders it: see docs/adr/0007.
+# Of full strength the correction learns faster than the guidance that it corrects, and hinders it: see docs/adr/0008.
 CORRECTION = 0.1
 
 
