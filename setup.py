@@ -16,6 +16,7 @@ CORE = [
     "pydantic>=2.7",
     "pyyaml>=6",
     "rich>=13",
+    "scikit-learn>=1.3",
     "scipy>=1.10",
     "typer>=0.12",
 ]
@@ -26,7 +27,7 @@ PIPELINE = [
     "tensorflow-transform==1.16.0",
     "apache-beam==2.61.0",  # newer releases drop dill, which TFX 1.16 imports
 ]
-FIGURES = ["matplotlib>=3.8", "scikit-learn>=1.3"]
+FIGURES = ["matplotlib>=3.8"]
 DEV = ["hypothesis", "mypy", "pandas-stubs", "pytest", "pytest-timeout", "ruff", "types-PyYAML", "types-protobuf"]
 
 setup(

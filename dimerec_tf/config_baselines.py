@@ -89,6 +89,7 @@ class MultVAEConfig(SequenceModelConfig):
     dim: PositiveInt = 200
     max_history: PositiveInt = 1000
     dropout: Dropout = 0.5
+    item_start: Literal["random"] = "random"
     hidden: PositiveInt = 600
     kl_weight: Weight = 0.2
     anneal_steps: PositiveInt = 200_000

@@ -22,23 +22,24 @@ class NegativesConfig(Section):
 
 
 class SequenceModelConfig(Section):
-    """What every learned model has."""
+    """What every learned model has.
+
+    `item_start` says where the item table starts: at `random` vectors, or moved towards the `transitions` of training,
+    see `training/item_start.py`.
+    """
 
     dim: PositiveInt = 64
     max_history: PositiveInt = 50
     dropout: Dropout = 0.0
+    item_start: Literal["random", "transitions"] = "random"
 
 
 class BackboneConfig(Section):
-    """What turns item vectors into the states that GEM reads: nothing (the paper) or causal Transformer blocks.
-
-    `gated` weighs what a block adds by a gate that depends on the state (LiGR, arXiv 2502.03417).
-    """
+    """What turns item vectors into the states that GEM reads: nothing (the paper) or causal Transformer blocks."""
 
     kind: Literal["none", "transformer"] = "transformer"
     blocks: PositiveInt = 2
     heads: PositiveInt = 2
-    gated: bool = False
 
 
 class GuidanceConfig(Section):
@@ -123,6 +124,7 @@ class DimeRecConfig(SequenceModelConfig):
     dim: PositiveInt = 128
     max_history: PositiveInt = 100
     dropout: Dropout = 0.3
+    item_start: Literal["random", "transitions"] = "transitions"
     num_interests: PositiveInt = 3
     temperature: Annotated[float, Field(gt=0)] = 0.15
     learned_temperature: bool = False

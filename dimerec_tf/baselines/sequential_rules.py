@@ -5,6 +5,7 @@ import tensorflow as tf
 
 from dimerec_tf.models.history import reversed_events
 from dimerec_tf.training.sequences import Sequences
+from dimerec_tf.training.transitions import count_transitions
 
 
 class SequentialRules(tf.Module):
@@ -35,17 +36,7 @@ class SequentialRules(tf.Module):
     @classmethod
     def fit(cls, sequences: Sequences, num_items: int, window: int) -> "SequentialRules":
         """Counts the transitions of all training sequences."""
-        rows = sequences.rows.astype(np.int64)
-        owner = np.repeat(np.arange(len(sequences)), np.diff(sequences.splits))
-        pairs, counts = [], []
-        for distance in range(1, window + 1):
-            together = owner[:-distance] == owner[distance:]
-            before, after = rows[:-distance][together], rows[distance:][together]
-            pairs.append(before * (num_items + 1) + after)
-            counts.append(np.full(len(before), 1 / distance))
-        keys, inverse = np.unique(np.concatenate(pairs), return_inverse=True)
-        totals = np.bincount(inverse, np.concatenate(counts), len(keys))
-        sources, followers = np.divmod(keys, num_items + 1)
+        sources, followers, totals = count_transitions(sequences, num_items, window)
         weights = totals / np.bincount(sources, totals)[sources]
         starts = np.searchsorted(sources, np.arange(num_items + 2))
         return cls(starts, followers.astype(np.int32), weights.astype(np.float32), num_items, window)

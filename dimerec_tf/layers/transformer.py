@@ -13,7 +13,6 @@ class TransformerBlocks(tf.keras.layers.Layer):
         num_heads: of the attention; divides the dimension.
         causal: whether an event sees only itself and what came before it.
         dropout: on what each block adds.
-        gated: whether what is added to x is multiplied by sigmoid(Dense_d(x)) before (LiGR, arXiv 2502.03417).
 
     Call arguments:
         states: `[batch, length, dim]`.
@@ -30,7 +29,6 @@ class TransformerBlocks(tf.keras.layers.Layer):
         num_heads: int,
         causal: bool,
         dropout: float = 0.0,
-        gated: bool = False,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -38,11 +36,10 @@ class TransformerBlocks(tf.keras.layers.Layer):
         self.num_heads = num_heads
         self.causal = causal
         self.dropout = dropout
-        self.gated = gated
 
     def build(self, input_shape: Any) -> None:
         dim, policy = input_shape[-1], self.dtype_policy
-        self.attentions, self.hiddens, self.outputs_, self.norms, self.gates = [], [], [], [], []
+        self.attentions, self.hiddens, self.outputs_, self.norms = [], [], [], []
         for _ in range(self.num_blocks):
             self.attentions.append(
                 tf.keras.layers.MultiHeadAttention(self.num_heads, dim // self.num_heads, use_bias=False, dtype=policy)
@@ -50,8 +47,6 @@ class TransformerBlocks(tf.keras.layers.Layer):
             self.hiddens.append(tf.keras.layers.Dense(4 * dim, activation="gelu", dtype=policy))
             self.outputs_.append(tf.keras.layers.Dense(dim, dtype=policy))
             self.norms += [tf.keras.layers.LayerNormalization(dtype=policy) for _ in range(2)]
-            if self.gated:
-                self.gates += [tf.keras.layers.Dense(dim, activation="sigmoid", dtype=policy) for _ in range(2)]
         super().build(input_shape)
 
     def call(self, states: tf.Tensor, rows: tf.Tensor, seed: tf.Tensor | None = None) -> tf.Tensor:
@@ -59,15 +54,10 @@ class TransformerBlocks(tf.keras.layers.Layer):
         for block in range(self.num_blocks):
             normed = self.norms[2 * block](states)
             attended = self.attentions[block](normed, normed, attention_mask=present, use_causal_mask=self.causal)
-            states = self._add(states, attended, 2 * block, seed)
+            states += drop(attended, self.dropout, seed, 2 * block)
             normed = self.norms[2 * block + 1](states)
-            states = self._add(states, self.outputs_[block](self.hiddens[block](normed)), 2 * block + 1, seed)
+            states += drop(self.outputs_[block](self.hiddens[block](normed)), self.dropout, seed, 2 * block + 1)
         return states
-
-    def _add(self, states: tf.Tensor, change: tf.Tensor, place: int, seed: tf.Tensor | None) -> tf.Tensor:
-        if self.gated:
-            change *= self.gates[place](states)
-        return states + drop(change, self.dropout, seed, place)
 
     def get_config(self) -> dict[str, Any]:
         return {
@@ -76,7 +66,6 @@ class TransformerBlocks(tf.keras.layers.Layer):
             "num_heads": self.num_heads,
             "causal": self.causal,
             "dropout": self.dropout,
-            "gated": self.gated,
         }
 
 
@@ -90,7 +79,6 @@ class CausalTransformer(tf.keras.layers.Layer):
         num_heads: of the attention; divides the dimension.
         max_history: the longest history.
         dropout: on the embedding and on what each block adds.
-        gated: see `TransformerBlocks`.
 
     Call arguments:
         vectors: `[batch, length, dim]`, oldest first.
@@ -107,7 +95,6 @@ class CausalTransformer(tf.keras.layers.Layer):
         num_heads: int,
         max_history: int,
         dropout: float = 0.0,
-        gated: bool = False,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -115,10 +102,7 @@ class CausalTransformer(tf.keras.layers.Layer):
         self.num_heads = num_heads
         self.max_history = max_history
         self.dropout = dropout
-        self.gated = gated
-        self.blocks = TransformerBlocks(
-            num_blocks, num_heads, causal=True, dropout=dropout, gated=gated, dtype=self.dtype_policy
-        )
+        self.blocks = TransformerBlocks(num_blocks, num_heads, causal=True, dropout=dropout, dtype=self.dtype_policy)
         self.norm = tf.keras.layers.LayerNormalization(dtype=self.dtype_policy)
 
     def build(self, input_shape: Any) -> None:
@@ -139,7 +123,6 @@ class CausalTransformer(tf.keras.layers.Layer):
             "num_heads": self.num_heads,
             "max_history": self.max_history,
             "dropout": self.dropout,
-            "gated": self.gated,
         }
 
 

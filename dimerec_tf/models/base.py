@@ -6,6 +6,8 @@ from collections.abc import Mapping
 import tensorflow as tf
 import tensorflow_recommenders as tfrs
 
+from dimerec_tf.layers.item_table import ItemTable
+
 Losses = dict[str, tf.Tensor]
 
 
@@ -20,9 +22,12 @@ class SequenceModel(tfrs.Model):
         seed: of everything random; training step n draws from (seed, n), so a resumed run repeats itself.
 
     Attributes:
+        items: the item table, which all but Mult-VAE have.
         weight_per_step: the mean over training batches of the sum of `window_weights`. Once set, a batch counts as
             much as its windows do: batches of short histories then weigh no more than their share.
     """
+
+    items: ItemTable
 
     def __init__(self, num_items: int, loss_weights: Mapping[str, float], seed: int) -> None:
         super().__init__()

@@ -40,7 +40,7 @@ class DimeRec(SequenceModel):
         self.items = ItemTable(self.num_items, config.dim)
         backbone = config.backbone
         self.backbone = (
-            CausalTransformer(backbone.blocks, backbone.heads, config.max_history, config.dropout, backbone.gated)
+            CausalTransformer(backbone.blocks, backbone.heads, config.max_history, config.dropout)
             if backbone.kind == "transformer"
             else None
         )

@@ -13,6 +13,7 @@ from dimerec_tf.config import Config
 from dimerec_tf.errors import DimeRecError
 from dimerec_tf.models.base import SequenceModel
 from dimerec_tf.models.registry import build_model
+from dimerec_tf.training.item_start import start_by_transitions
 from dimerec_tf.training.length import training_length
 from dimerec_tf.training.progress import TrainingProgress
 from dimerec_tf.training.sequences import Sequences, training_batches, window_bounds
@@ -74,6 +75,8 @@ def _fit(
     tf.keras.utils.set_random_seed(config.seed)
     counts = np.bincount(sequences.rows, minlength=num_items + 1)
     model = build_model(config.model, counts, config.seed)
+    if config.model.item_start == "transitions":
+        model.items.set_weights([start_by_transitions(model.items.get_weights()[0], sequences, config.seed)])
     checkpoint = _EpochCheckpoint(model, checkpoint_dir) if checkpoint_dir else None
     bounds = window_bounds(sequences, config.model.max_history)
     epochs, batch_size = training_length(training, bounds)

@@ -12,13 +12,12 @@ VECTORS = RNG.normal(size=(3, 7, 4)).astype(np.float32)
 ROWS = np.where(np.arange(7) < np.array([[7], [4], [1]]), 1, 0)
 
 
-def _layer(dropout: float = 0.0, gated: bool = False) -> CausalTransformer:
-    return CausalTransformer(num_blocks=2, num_heads=2, max_history=9, dropout=dropout, gated=gated)
+def _layer(dropout: float = 0.0) -> CausalTransformer:
+    return CausalTransformer(num_blocks=2, num_heads=2, max_history=9, dropout=dropout)
 
 
-@pytest.mark.parametrize("gated", [False, True])
-def test_layer_checks(gated: bool, tmp_path: Path) -> None:
-    layer = _layer(gated=gated)
+def test_layer_checks(tmp_path: Path) -> None:
+    layer = _layer()
     check_layer(layer, lambda layer: layer(tf.cast(VECTORS, layer.compute_dtype), ROWS), tmp_path, (3, 7, 4))
 
 
@@ -64,25 +63,17 @@ def _attend(layer: tf.keras.layers.Layer, states: np.ndarray, causal: bool) -> n
 def _blocks(layer: TransformerBlocks, states: np.ndarray) -> np.ndarray:
     for block in range(layer.num_blocks):
         attended = _attend(layer.attentions[block], _norm(layer.norms[2 * block], states), layer.causal)
-        states = states + _gate(layer, 2 * block, states) * attended
+        states = states + attended
         first, second = layer.hiddens[block], layer.outputs_[block]
         hidden = _norm(layer.norms[2 * block + 1], states) @ first.kernel.numpy() + first.bias.numpy()
         change = tf.nn.gelu(hidden).numpy() @ second.kernel.numpy() + second.bias.numpy()
-        states = states + _gate(layer, 2 * block + 1, states) * change
+        states = states + change
     return states
 
 
-def _gate(layer: TransformerBlocks, place: int, states: np.ndarray) -> np.ndarray | float:
-    if not layer.gated:
-        return 1.0
-    gate = layer.gates[place]
-    return 1 / (1 + np.exp(-states @ gate.kernel.numpy() - gate.bias.numpy()))
-
-
-@pytest.mark.parametrize("gated", [False, True])
 @pytest.mark.parametrize("causal", [False, True])
-def test_blocks_equal_numpy(causal: bool, gated: bool) -> None:
-    layer = TransformerBlocks(num_blocks=2, num_heads=2, causal=causal, gated=gated)
+def test_blocks_equal_numpy(causal: bool) -> None:
+    layer = TransformerBlocks(num_blocks=2, num_heads=2, causal=causal)
     layer(VECTORS, ROWS)
     layer.set_weights([RNG.normal(size=weight.shape, scale=0.5) for weight in layer.get_weights()])
     for vectors, rows, states in zip(VECTORS, ROWS, layer(VECTORS, ROWS).numpy(), strict=True):
@@ -101,6 +92,5 @@ def test_the_causal_transformer_equals_numpy() -> None:
 
 
 def test_the_configuration_comes_back() -> None:
-    twin = CausalTransformer.from_config(CausalTransformer(3, 2, 9, dropout=0.4, gated=True).get_config())
-    assert (twin.num_blocks, twin.num_heads, twin.max_history, twin.dropout, twin.gated) == (3, 2, 9, 0.4, True)
-    assert (twin.blocks.dropout, twin.blocks.gated) == (0.4, True)
+    twin = CausalTransformer.from_config(CausalTransformer(3, 2, 9, dropout=0.4).get_config())
+    assert (twin.num_blocks, twin.num_heads, twin.max_history, twin.dropout, twin.blocks.dropout) == (3, 2, 9, 0.4, 0.4)
