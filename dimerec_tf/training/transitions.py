@@ -24,4 +24,4 @@ def count_transitions(
         counts.append(np.full(len(before), 1 / distance))
     keys, inverse = np.unique(np.concatenate(pairs), return_inverse=True)
     sources, followers = np.divmod(keys, num_items + 1)
-    return sources, followers, np.bincount(inverse, np.concatenate(counts), len(keys))
+    return sources, followers, np.bincount(inverse, np.concatenate(counts), len(keys)).astype(np.float64)
