@@ -75,17 +75,17 @@ def _fit(
     tf.keras.utils.set_random_seed(config.seed)
     counts = np.bincount(sequences.rows, minlength=num_items + 1)
     model = build_model(config.model, counts, config.seed)
-    if config.model.item_start == "transitions":
-        model.items.set_weights([start_by_transitions(model.items.get_weights()[0], sequences, config.seed)])
     checkpoint = _EpochCheckpoint(model, checkpoint_dir) if checkpoint_dir else None
     bounds = window_bounds(sequences, config.model.max_history)
     epochs, batch_size = training_length(training, bounds)
-    dataset, steps = training_batches(sequences, config.model.max_history, batch_size, config.seed)
+    dataset, steps = training_batches(sequences, bounds, batch_size, config.seed)
     model.weight_per_step = float(tf.reduce_sum(model.window_weights(bounds[:, 1] - bounds[:, 0] - 1))) / steps
     decay = tf.keras.optimizers.schedules.CosineDecay(training.learning_rate, steps * epochs)
     model.compile(tf.keras.optimizers.Adam(decay))
     model.optimizer.build(model.trainable_variables)
     done = checkpoint.restore() if checkpoint else 0
+    if not done and config.model.item_start == "transitions":
+        model.items.set_weights([start_by_transitions(model.items.get_weights()[0], sequences, config.seed)])
     model.fit(
         dataset(done, epochs),
         initial_epoch=done,

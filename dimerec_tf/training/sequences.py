@@ -58,28 +58,34 @@ def window_bounds(sequences: Sequences, max_history: int) -> NDArray[np.int64]:
 
 
 def training_batches(
-    sequences: Sequences, max_history: int, batch_size: int, seed: int
+    sequences: Sequences, bounds: NDArray[np.int64], batch_size: int, seed: int
 ) -> tuple[Callable[[int, int], tf.data.Dataset], int]:
     """Batches windows of like length, in an order that depends on the seed and the epoch alone.
 
     Windows are shuffled, sorted by length within pools of `POOL` batches so that little padding is computed, and the
     batches shuffled again.
 
+    Args:
+        sequences: what the windows are cut from.
+        bounds: `[windows, 2]`, see `window_bounds`.
+        batch_size: how many windows a batch has.
+        seed: of the order.
+
     Returns:
         A function of the first epoch and the one to stop before, which gives their batches one after the other, int64
-        `[batch, at most max_history + 1]` rows, left-aligned and padded with zeros; and the number of batches in an
-        epoch.
+        `[batch, length of the longest window]` rows, left-aligned and padded with zeros; and the number of batches in
+        an epoch.
 
     Raises:
         NothingToLearn: no sequence has two events.
     """
-    bounds = window_bounds(sequences, max_history)
     if not len(bounds):
         raise NothingToLearn(
             f"None of the {len(sequences)} training sequences has two events: there is nothing to learn."
         )
     rows, steps = tf.constant(sequences.rows), -(-len(bounds) // batch_size)
-    pools = tf.constant(np.arange(len(bounds)) // (POOL * batch_size) * (max_history + 2))
+    lengths = bounds[:, 1] - bounds[:, 0]
+    pools = tf.constant(np.arange(len(bounds)) // (POOL * batch_size) * (lengths.max() + 1))
 
     def batches_of(epoch: tf.Tensor) -> tf.data.Dataset:
         shuffled = tf.random.experimental.stateless_shuffle(tf.constant(bounds), seed=[tf.cast(seed, tf.int64), epoch])

@@ -36,7 +36,8 @@ def test_windows_stay_within_one_sequence_and_within_their_length(lengths: list[
 
 
 def _epochs(first: int, stop: int, seed: int = 5) -> list[np.ndarray]:
-    epochs, steps = training_batches(_numbered([9, 2, 14, 1, 6]), max_history=4, batch_size=3, seed=seed)
+    sequences = _numbered([9, 2, 14, 1, 6])
+    epochs, steps = training_batches(sequences, window_bounds(sequences, max_history=4), batch_size=3, seed=seed)
     batches = [batch.numpy() for batch in epochs(first, stop)]
     assert len(batches) == steps * (stop - first)
     return batches
@@ -55,7 +56,7 @@ def test_an_epoch_holds_every_window_once_and_its_own_order() -> None:
 def test_windows_of_like_length_share_a_batch_and_padding_is_left_out() -> None:
     rng = np.random.default_rng(0)
     sequences = _numbered(rng.integers(2, 40, 600).tolist())
-    epochs, _ = training_batches(sequences, max_history=50, batch_size=8, seed=1)
+    epochs, _ = training_batches(sequences, window_bounds(sequences, 50), batch_size=8, seed=1)
     batches = [batch.numpy() for batch in epochs(0, 1)]
     assert np.mean([np.count_nonzero(batch) / batch.size for batch in batches]) > 0.9
     assert len({batch.shape[1] for batch in batches[:10]}) > 3, "long and short batches come in turn"
@@ -69,5 +70,6 @@ def test_a_later_epoch_is_the_same_whether_training_started_there_or_before() ->
 
 def test_nothing_to_learn_is_said() -> None:
     assert issubclass(NothingToLearn, DimeRecError)
+    sequences = Sequences.from_lists([[1], []])
     with pytest.raises(NothingToLearn, match="None of the 2 training sequences has two events"):
-        training_batches(Sequences.from_lists([[1], []]), 4, 3, 0)
+        training_batches(sequences, window_bounds(sequences, 4), 3, 0)
