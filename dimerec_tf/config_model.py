@@ -66,7 +66,7 @@ class DenoiserConfig(Section):
     is wider. `dropout` acts on its hidden layer.
     """
 
-    aggregation: Literal["concat", "mean", "attention"] = "attention"
+    aggregation: Literal["concat", "mean", "weighted_mean", "attention"] = "weighted_mean"
     step_embedding: Literal["learned", "sinusoidal"] = "learned"
     residual: bool = True
     dropout: Dropout = 0.0
@@ -74,7 +74,7 @@ class DenoiserConfig(Section):
     @model_validator(mode="after")
     def _one_vector(self) -> "DenoiserConfig":
         if self.residual and self.aggregation == "concat":
-            raise ValueError("residual needs aggregation mean or attention, got concat")
+            raise ValueError("residual needs aggregation mean, weighted_mean or attention, got concat")
         return self
 
 
@@ -123,7 +123,7 @@ class DimeRecConfig(SequenceModelConfig):
     kind: Literal["dimerec"] = "dimerec"
     dim: PositiveInt = 128
     max_history: PositiveInt = 100
-    dropout: Dropout = 0.3
+    dropout: Dropout = 0.5
     item_start: Literal["random", "transitions"] = "transitions"
     num_interests: PositiveInt = 3
     temperature: Annotated[float, Field(gt=0)] = 0.15

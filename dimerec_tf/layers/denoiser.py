@@ -20,7 +20,8 @@ class Denoiser(tf.keras.layers.Layer):
         num_steps: T.
         num_interests: K.
         aggregation: how the guidance enters as a(g): `concat` (all interests side by side), `mean` (of those that are
-            not zero) or `attention` (weighed by a query from x_t and s_t, and a learned preference for each place).
+            not zero), `weighted_mean` (by a learned weight for each place) or `attention` (by a query from x_t and
+            s_t).
         step_embedding: `learned`, a table, or `sinusoidal`.
         dropout: on the hidden layer.
         residual: whether x0_hat is a(g) plus a tenth of that output, which starts near zero, so that an untrained
@@ -63,6 +64,7 @@ class Denoiser(tf.keras.layers.Layer):
             self.steps = tf.constant(sinusoids(self.num_steps + 1, dim), tf.float32)
         if self.aggregation == "attention":
             self.attention_query = tf.keras.layers.Dense(dim, dtype=self.dtype_policy)
+        if self.aggregation == "weighted_mean":
             self.preferences = self.add_weight("preferences", [self.num_interests], initializer="zeros")
         self.hidden = tf.keras.layers.Dense(4 * dim, activation="gelu", dtype=self.dtype_policy)
         initializer = tf.keras.initializers.RandomNormal(stddev=0.02) if self.residual else "glorot_uniform"
@@ -80,12 +82,13 @@ class Denoiser(tf.keras.layers.Layer):
         if self.aggregation == "concat":
             return tf.reshape(guidance, [tf.shape(guidance)[0], guidance.shape[1] * guidance.shape[2]])
         present = is_present(guidance)
-        if self.aggregation == "mean":
-            weights = masked_softmax(tf.zeros(tf.shape(present), guidance.dtype), present, axis=1)
+        if self.aggregation == "attention":
+            logits = tf.einsum("sd,skd->sk", self.attention_query(state), guidance) / guidance.shape[2] ** 0.5
         else:
-            logits = tf.einsum("sd,skd->sk", self.attention_query(state), guidance)
-            logits = logits / guidance.shape[2] ** 0.5 + tf.cast(self.preferences, logits.dtype)
-            weights = masked_softmax(logits, present, axis=1)
+            logits = tf.zeros(tf.shape(present), guidance.dtype)
+            if self.aggregation == "weighted_mean":
+                logits += tf.cast(self.preferences, logits.dtype)
+        weights = masked_softmax(logits, present, axis=1)
         return tf.einsum("sk,skd->sd", weights, guidance)
 
     def get_config(self) -> dict[str, Any]:

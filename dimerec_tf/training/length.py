@@ -10,7 +10,7 @@ from dimerec_tf.config import TrainingConfig
 STEPS_IN_EPOCH = 100
 TARGETS_IN_BATCH = (256, 4096)
 TARGETS_IN_TRAINING = 30_000_000
-EPOCHS = (3, 40)
+EPOCHS = (3, 15)
 
 
 class TrainingLength(NamedTuple):
@@ -24,7 +24,7 @@ def training_length(training: TrainingConfig, bounds: NDArray[np.int64]) -> Trai
     """The configured length, or the one for a log of this size.
 
     Without a `batch_size` an epoch has about a hundred steps, as long as a batch then holds 256 to 4,096 targets.
-    Without `epochs` there are 40, or fewer on a log so large that they would see more than 30 million targets, and
+    Without `epochs` there are 15, or fewer on a log so large that they would see more than 30 million targets, and
     3 at the least.
 
     Args:

@@ -36,7 +36,7 @@ def test_item_table_gradient_stays_sparse() -> None:
 
 @pytest.mark.parametrize(
     ("aggregation", "residual"),
-    [("concat", False), ("mean", False), ("attention", False), ("mean", True), ("attention", True)],
+    [("concat", False), ("mean", False), ("attention", False), ("mean", True), ("weighted_mean", True)],
 )
 @pytest.mark.parametrize("step_embedding", ["learned", "sinusoidal"])
 def test_denoiser_passes_the_layer_checks(
@@ -61,7 +61,7 @@ def test_sinusoids_are_the_transformers() -> None:
     assert sinusoids(3, 5).shape == (3, 5)
 
 
-@pytest.mark.parametrize("aggregation", ["mean", "attention"])
+@pytest.mark.parametrize("aggregation", ["mean", "weighted_mean", "attention"])
 def test_interests_that_are_not_there_do_not_count(aggregation: str) -> None:
     two, four = Denoiser(5, 2, aggregation), Denoiser(5, 4, aggregation)
     step, padding = tf.constant([1, 3, 5]), [(0, 0), (0, 2), (0, 0)]
@@ -72,17 +72,25 @@ def test_interests_that_are_not_there_do_not_count(aggregation: str) -> None:
     np.testing.assert_allclose(alone, padded, rtol=1e-5, atol=1e-6)
 
 
-def test_attention_weighs_interests_by_the_state_and_their_place() -> None:
+def test_attention_weighs_interests_by_the_state() -> None:
     layer = Denoiser(5, 2, "attention")
     noised, guidance, step = HISTORY[:, 0], HISTORY[:, 1:3], np.array([1, 3, 5])
     layer(noised, step, guidance)
-    layer.preferences.assign([0.7, -0.4])
     state = np.concatenate([noised, layer.steps.numpy()[step]], axis=1)
     query = state @ layer.attention_query.kernel.numpy() + layer.attention_query.bias.numpy()
-    logits = np.einsum("sd,skd->sk", query, guidance) / 2 + [0.7, -0.4]
+    logits = np.einsum("sd,skd->sk", query, guidance) / 2
     weights = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
     expected = np.einsum("sk,skd->sd", weights, guidance)
     np.testing.assert_allclose(layer._aggregate(tf.constant(state), tf.constant(guidance)), expected, rtol=1e-4)
+
+
+def test_a_weighted_mean_weighs_interests_by_their_place_alone() -> None:
+    layer = Denoiser(5, 2, "weighted_mean")
+    noised, guidance, step = HISTORY[:, 0], HISTORY[:, 1:3], np.array([1, 3, 5])
+    layer(noised, step, guidance)
+    layer.preferences.assign([0.7, -0.4])
+    expected = (np.exp(0.7) * guidance[:, 0] + np.exp(-0.4) * guidance[:, 1]) / (np.exp(0.7) + np.exp(-0.4))
+    np.testing.assert_allclose(layer._aggregate(tf.constant(noised), tf.constant(guidance)), expected, rtol=1e-5)
 
 
 def test_a_residual_denoiser_starts_from_the_aggregated_guidance() -> None:

@@ -13,9 +13,9 @@ def _windows(count: int, targets: int) -> np.ndarray:
 @pytest.mark.parametrize(
     ("windows", "targets_each", "epochs", "batch_size"),
     [
-        (20_000, 6, 40, 200),  # 100 steps an epoch
-        (100, 10, 40, 26),  # at least 256 targets a batch
-        (7_500, 200, 20, 20),  # at most 4,096, and 30 million in a training
+        (20_000, 6, 15, 200),  # 100 steps an epoch
+        (100, 10, 15, 26),  # at least 256 targets a batch
+        (15_000, 200, 10, 20),  # at most 4,096, and 30 million in a training
         (1_000_000, 40, 3, 102),  # three epochs at the least
     ],
 )
@@ -28,4 +28,4 @@ def test_the_log_decides_what_the_configuration_leaves_out(
 def test_what_is_configured_holds() -> None:
     bounds = _windows(100, 10)
     assert training_length(TrainingConfig(epochs=2), bounds) == (2, 26)
-    assert training_length(TrainingConfig(batch_size=7), bounds) == (40, 7)
+    assert training_length(TrainingConfig(batch_size=7), bounds) == (15, 7)

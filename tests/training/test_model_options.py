@@ -21,6 +21,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "sasrec": {"guidance": {"kind": "sasrec"}},
     "values_with_positions": {"guidance": {"values_with_positions": True}},
     "mean": {"denoiser": {"aggregation": "mean"}},
+    "weighted mean": {"denoiser": {"aggregation": "weighted_mean"}},
     "attention": {"denoiser": {"aggregation": "attention"}},
     "residual": {"denoiser": {"aggregation": "mean", "residual": True, "dropout": 0.3}},
     "sinusoidal": {"denoiser": {"step_embedding": "sinusoidal"}},
@@ -108,5 +109,5 @@ def test_heads_must_divide_the_dimension() -> None:
 
 
 def test_a_residual_needs_one_aggregated_vector() -> None:
-    with pytest.raises(ConfigError, match="residual needs aggregation mean or attention, got concat"):
+    with pytest.raises(ConfigError, match="residual needs aggregation mean, weighted_mean or attention, got concat"):
         _model(denoiser={"residual": True})
