@@ -110,6 +110,7 @@ class DreamRecConfig(TransformerModelConfig):
 
     kind: Literal["dreamrec"]
     dropout: Dropout = 0.1
+    item_start: Literal["random"] = "random"
     blocks: PositiveInt = 1
     heads: PositiveInt = 1
     unconditional: Annotated[float, Field(ge=0, lt=1)] = 0.1

@@ -150,4 +150,6 @@ class DimeRecConfig(SequenceModelConfig):
     def _some_loss(self) -> "DimeRecConfig":
         if not (self.gem_weight or self.recon_weight or self.ssm_weight):
             raise ValueError("one of gem_weight, recon_weight and ssm_weight must be above 0")
+        if self.retrieval == "next_interest" and not (self.recon_weight or self.ssm_weight):
+            raise ValueError("without recon_weight and ssm_weight DAM does not learn: retrieval must be interests")
         return self

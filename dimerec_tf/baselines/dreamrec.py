@@ -34,7 +34,7 @@ class DreamRec(SequenceModel):
         self.items = ItemTable(self.num_items, config.dim)
         self.encoder = CausalTransformer(config.blocks, config.heads, config.max_history, config.dropout)
         self.denoiser = DreamRecDenoiser(config.diffusion.num_steps)
-        unit_normal = tf.random.stateless_normal([self.num_items + 2, config.dim], [seed, 0])
+        unit_normal = tf.random.stateless_normal([self.num_items + 2, config.dim], [seed, 2])  # the walk has 0 and 1
         self.no_guidance = tf.Variable(unit_normal[0], name="no_guidance")
         self.query(tf.zeros([1, 1], tf.int64))
         self.items.table.assign(unit_normal[1:])

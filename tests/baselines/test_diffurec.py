@@ -8,6 +8,7 @@ from dimerec_tf.baselines.approximator import Approximator
 from dimerec_tf.baselines.diffurec import split_at_random
 from tests.baselines.checks import WINDOWS, build, check_model, cross_entropy, cut_to_last, ring_hits
 from tests.layer_checks import check_layer
+from tests.transformer_oracle import blocks, norm
 
 RNG = np.random.default_rng(3)
 EVENTS = RNG.normal(size=(3, 5, 8)).astype(np.float32)
@@ -22,6 +23,22 @@ def test_approximator_layer_checks(tmp_path: Path) -> None:
         return layer(tf.cast(EVENTS, layer.compute_dtype), ROWS, NOISED, STEP, WEIGHTS)
 
     check_layer(Approximator(num_steps=6, num_blocks=2, num_heads=2), call, tmp_path, (3, 8))
+
+
+def test_the_approximator_equals_numpy() -> None:
+    layer = Approximator(num_steps=6, num_blocks=2, num_heads=2)
+    layer(EVENTS, ROWS, NOISED, STEP, WEIGHTS)
+    layer.set_weights([RNG.normal(size=weight.shape, scale=0.5) for weight in layer.get_weights()])
+    found = layer(EVENTS, ROWS, NOISED, STEP, WEIGHTS).numpy()
+    for sample, step in enumerate(STEP):
+        angles = round(step * 1000 / 6) * 10_000.0 ** (-np.arange(4) / 4)
+        hidden = np.concatenate([np.sin(angles), np.cos(angles)]) @ layer.step_hidden.kernel.numpy()
+        hidden += layer.step_hidden.bias.numpy()
+        embedded = hidden / (1 + np.exp(-hidden)) @ layer.step_output.kernel.numpy() + layer.step_output.bias.numpy()
+        present = ROWS[sample] > 0
+        states = EVENTS[sample, present] + WEIGHTS[sample, present] * (NOISED[sample] + embedded)
+        expected = norm(layer.norm, blocks(layer.blocks, states))[-1]
+        np.testing.assert_allclose(found[sample], expected, rtol=1e-3, atol=1e-3)
 
 
 def test_noise_enters_the_approximator_by_its_weight() -> None:

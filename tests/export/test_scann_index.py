@@ -52,3 +52,15 @@ def test_leaves_with_too_few_items_give_no_shorter_answer() -> None:
     small = ScannRetriever(scorer, max_k=K, leaves=40, leaves_to_search=1, max_blocked=30)
     found = ids(small, HISTORIES % 200 + 1, NOTHING)
     assert found == small.exact.search(tf.constant(HISTORIES % 200 + 1), NOTHING, tf.constant(K))[1].numpy().tolist()
+
+
+def test_an_item_that_several_queries_find_is_listed_once_with_its_best_score() -> None:
+    config = parse_config({"model": {"dim": 8, "max_history": 6, "retrieval": "interests"}})
+    scorer = ModelScorer(DimeRec(config.model, np.ones(301, np.int64), seed=1))
+    index = ScannRetriever(scorer, max_k=K, max_blocked=30)
+    histories, blocked = tf.constant(HISTORIES % 300 + 1), tf.constant(HISTORIES % 300 + 1)
+    assert scorer.model.query(histories).shape[1] == 3
+    scores, rows = index.search(histories, blocked, tf.constant(K))
+    exact_scores, exact_rows = index.exact.search(histories, blocked, tf.constant(K))
+    np.testing.assert_array_equal(rows, exact_rows)
+    np.testing.assert_allclose(scores, exact_scores, rtol=1e-5)

@@ -176,6 +176,15 @@ def test_the_most_recent_rule_takes_the_latest_events_newest_first() -> None:
     np.testing.assert_array_equal(interests[2], [STATES[2, 0], np.zeros(4)])
 
 
+def test_sasrec_takes_the_latest_states_of_its_encoder() -> None:
+    layer = _randomised("sasrec")
+    states = layer.encoder(STATES, ROWS).numpy()
+    interests = layer(STATES, ROWS).numpy()
+    np.testing.assert_allclose(interests[0], states[0, [6, 5]], rtol=1e-5)
+    np.testing.assert_allclose(interests[1], states[1, [3, 2]], rtol=1e-5)
+    np.testing.assert_allclose(interests[2], [states[2, 0], np.zeros(4)], rtol=1e-5)
+
+
 def first_event(rows: tf.Tensor, count: int) -> tf.Tensor:
     """A rule of this test's own: the first event, again and again."""
     return tf.zeros([tf.shape(rows)[0], tf.shape(rows)[1], count], tf.int32)

@@ -6,6 +6,7 @@ import tensorflow as tf
 
 from dimerec_tf.layers.transformer import CausalTransformer, TransformerBlocks
 from tests.layer_checks import check_layer
+from tests.transformer_oracle import blocks, norm
 
 RNG = np.random.default_rng(0)
 VECTORS = RNG.normal(size=(3, 7, 4)).astype(np.float32)
@@ -19,6 +20,14 @@ def _layer(dropout: float = 0.0) -> CausalTransformer:
 def test_layer_checks(tmp_path: Path) -> None:
     layer = _layer()
     check_layer(layer, lambda layer: layer(tf.cast(VECTORS, layer.compute_dtype), ROWS), tmp_path, (3, 7, 4))
+
+
+@pytest.mark.parametrize("causal", [False, True])
+def test_blocks_layer_checks(causal: bool, tmp_path: Path) -> None:
+    layer = TransformerBlocks(num_blocks=2, num_heads=2, causal=causal, dropout=0.3)
+    check_layer(layer, lambda layer: layer(tf.cast(VECTORS, layer.compute_dtype), ROWS), tmp_path, (3, 7, 4))
+    twin = TransformerBlocks.from_config(layer.get_config())
+    assert (twin.num_blocks, twin.num_heads, twin.causal, twin.dropout) == (2, 2, causal, 0.3)
 
 
 def test_an_event_does_not_see_what_comes_after_it() -> None:
@@ -43,34 +52,6 @@ def test_dropout_acts_with_a_seed_only_and_repeats_with_it() -> None:
     np.testing.assert_array_equal(layer(VECTORS, ROWS, seed=tf.constant([1, 2])), dropped)
 
 
-def _norm(layer: tf.keras.layers.Layer, states: np.ndarray) -> np.ndarray:
-    mean, variance = states.mean(axis=-1, keepdims=True), states.var(axis=-1, keepdims=True)
-    return (states - mean) / np.sqrt(variance + layer.epsilon) * layer.gamma.numpy() + layer.beta.numpy()
-
-
-def _attend(layer: tf.keras.layers.Layer, states: np.ndarray, causal: bool) -> np.ndarray:
-    """Two heads, `[events, dim]` to the same, event by event."""
-    query, key, value, output = (weight.numpy() for weight in layer.weights)
-    attended = np.zeros_like(states)
-    for event, head in np.ndindex(len(states), 2):
-        seen = states[: event + 1] if causal else states
-        logits = (seen @ key[:, head]) @ (states[event] @ query[:, head]) / np.sqrt(key.shape[2])
-        weights = np.exp(logits) / np.exp(logits).sum()
-        attended[event] += (weights @ (seen @ value[:, head])) @ output[head]
-    return attended
-
-
-def _blocks(layer: TransformerBlocks, states: np.ndarray) -> np.ndarray:
-    for block in range(layer.num_blocks):
-        attended = _attend(layer.attentions[block], _norm(layer.norms[2 * block], states), layer.causal)
-        states = states + attended
-        first, second = layer.hiddens[block], layer.outputs_[block]
-        hidden = _norm(layer.norms[2 * block + 1], states) @ first.kernel.numpy() + first.bias.numpy()
-        change = tf.nn.gelu(hidden).numpy() @ second.kernel.numpy() + second.bias.numpy()
-        states = states + change
-    return states
-
-
 @pytest.mark.parametrize("causal", [False, True])
 def test_blocks_equal_numpy(causal: bool) -> None:
     layer = TransformerBlocks(num_blocks=2, num_heads=2, causal=causal)
@@ -78,7 +59,7 @@ def test_blocks_equal_numpy(causal: bool) -> None:
     layer.set_weights([RNG.normal(size=weight.shape, scale=0.5) for weight in layer.get_weights()])
     for vectors, rows, states in zip(VECTORS, ROWS, layer(VECTORS, ROWS).numpy(), strict=True):
         events = vectors[rows > 0]
-        np.testing.assert_allclose(states[: len(events)], _blocks(layer, events), rtol=1e-3, atol=1e-4)
+        np.testing.assert_allclose(states[: len(events)], blocks(layer, events), rtol=1e-3, atol=1e-4)
 
 
 def test_the_causal_transformer_equals_numpy() -> None:
@@ -87,7 +68,7 @@ def test_the_causal_transformer_equals_numpy() -> None:
     layer.set_weights([RNG.normal(size=weight.shape, scale=0.5) for weight in layer.get_weights()])
     for vectors, rows, states in zip(VECTORS, ROWS, layer(VECTORS, ROWS).numpy(), strict=True):
         events = vectors[rows > 0] * 2 + layer.positions.numpy()[: (rows > 0).sum()]
-        expected = _norm(layer.norm, _blocks(layer.blocks, events))
+        expected = norm(layer.norm, blocks(layer.blocks, events))
         np.testing.assert_allclose(states[: len(events)], expected, rtol=1e-3, atol=1e-4)
 
 

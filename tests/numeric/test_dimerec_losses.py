@@ -6,12 +6,13 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from dimerec_tf.config import parse_config
 from dimerec_tf.models.dimerec import DimeRec
 from tests.paper import paper
 
 COUNTS = np.arange(31)[::-1].copy()
 WINDOWS = tf.constant([[1, 2, 3, 4, 5], [7, 8, 9, 0, 0]], tf.int64)
-SAMPLES, DIM, STEPS = 6, 8, 5
+NUM_ITEMS, SAMPLES, DIM, STEPS = 30, 6, 8, 5
 SPHERES = ["all", "dam_only", "raw"]
 
 
@@ -25,26 +26,61 @@ def _unit(vectors: np.ndarray) -> np.ndarray:
     return vectors / np.linalg.norm(vectors, axis=-1, keepdims=True)
 
 
+def _aggregate(model: DimeRec, guidance: np.ndarray) -> np.ndarray:
+    if model.denoiser.aggregation == "concat":
+        return guidance.ravel()
+    weights = np.exp(model.denoiser.preferences.numpy()) * np.any(guidance != 0, axis=1)
+    return weights / weights.sum() @ guidance
+
+
 def _denoise(model: DimeRec, noised: np.ndarray, step: int, guidance: np.ndarray) -> np.ndarray:
     """x0_hat of one sample, `[dim]`, of unit length but for `raw`."""
-    inputs = np.concatenate([noised, model.denoiser.steps.numpy()[step], guidance.ravel()])
+    aggregated = _aggregate(model, guidance)
+    inputs = np.concatenate([noised, model.denoiser.steps.numpy()[step], aggregated])
     hidden_layer, output_layer = model.denoiser.hidden, model.denoiser.output_layer
     hidden = tf.nn.gelu(inputs @ hidden_layer.kernel.numpy() + hidden_layer.bias.numpy()).numpy()
     output = hidden @ output_layer.kernel.numpy() + output_layer.bias.numpy()
+    if model.denoiser.residual:
+        output = aggregated + 0.1 * output
     return output if model.config.sphere == "raw" else _unit(output)
 
 
-def _noised(clean: np.ndarray, signal: float, noise: np.ndarray, sphere: str) -> np.ndarray:
-    """The matched walk; off the sphere DDPM's of sqrt(dim) e, scaled back."""
-    if sphere == "raw":
+def _noised(clean: np.ndarray, signal: float, noise: np.ndarray, model: DimeRec) -> np.ndarray:
+    """The walk of the configuration; off the sphere DDPM's of sqrt(dim) e, scaled back."""
+    if model.config.sphere == "raw":
         return (signal**0.5 * clean * DIM**0.5 + (1 - signal) ** 0.5 * noise) / DIM**0.5
     tangent = noise - (noise @ clean) * clean
-    return signal**0.5 * clean + (1 - signal) ** 0.5 * _unit(tangent)
+    length = np.linalg.norm(tangent)
+    angle = {
+        "matched": np.arccos(signal**0.5),
+        "literal": (1 - signal) ** 0.5 * length,
+        "scaled": (1 - signal) ** 0.5 * length / (DIM - 1) ** 0.5,
+    }[model.config.diffusion.forward]
+    return np.cos(angle) * clean + np.sin(angle) * tangent / length
 
 
-def _softmax(query: np.ndarray, target: int, items: np.ndarray, negatives: np.ndarray, temperature: float) -> float:
+def _negatives(model: DimeRec) -> tuple[np.ndarray, np.ndarray]:
+    """The rows drawn for all targets, and log of how often each row is expected among them."""
+    targets = WINDOWS[:, 1:][WINDOWS[:, 1:] > 0]
+    rows = model.sampler.draw(targets, model.draw_seed(3)).rows.numpy()
+    frequency = np.maximum(COUNTS, 1) / np.maximum(COUNTS, 1)[1:].sum()
+    expected = {
+        "uniform": lambda: np.ones(len(rows)),
+        "full": lambda: np.ones(len(rows)),
+        "log_uniform": lambda: len(rows) * np.log1p(1 / rows) / np.log(NUM_ITEMS + 1),
+        "in_batch": lambda: SAMPLES * frequency[rows],
+        "mixed": lambda: (len(rows) - SAMPLES) / NUM_ITEMS + SAMPLES * frequency[rows],
+    }
+    return rows, np.log(expected[model.config.negatives.kind]())
+
+
+def _softmax(
+    query: np.ndarray, target: int, items: np.ndarray, negatives: tuple[np.ndarray, np.ndarray], temperature: float
+) -> float:
     right = np.exp(query @ items[target] / temperature)
-    wrong = sum(np.exp(query @ items[row] / temperature) for row in negatives if row != target)
+    wrong = sum(
+        np.exp(query @ items[row] / temperature - log_q) for row, log_q in zip(*negatives, strict=True) if row != target
+    )
     return float(-np.log(right / (right + wrong)))
 
 
@@ -53,7 +89,7 @@ def _oracle(model: DimeRec) -> dict[str, float]:
     sphere, estimated = model.config.sphere, model.config.diffusion.noised == "estimate"
     table = model.items.table.numpy()
     scored = _unit(table) if sphere == "all" else table
-    negatives = model.sampler.draw(tf.zeros([SAMPLES], tf.int64), model.draw_seed(3)).rows.numpy()
+    negatives = _negatives(model)
     step = tf.random.stateless_uniform([SAMPLES], model.draw_seed(1), 1, STEPS + 1, tf.int32).numpy()
     noise = tf.random.stateless_normal([SAMPLES, DIM], model.draw_seed(2)).numpy()
     at_last = tf.random.stateless_uniform([SAMPLES], model.draw_seed(4)).numpy() < 0.5
@@ -64,31 +100,54 @@ def _oracle(model: DimeRec) -> dict[str, float]:
             sample, target = len(losses["gem"]), int(window[place])
             guidance = model.interests(window[tf.newaxis, :place])[0].numpy()
             interests = _unit(guidance) if sphere == "all" else guidance
-            chosen = max(interests, key=scored[target].dot)
+            chosen = max(interests[np.any(guidance != 0, axis=1)], key=scored[target].dot)
             losses["gem"].append(_softmax(chosen, target, scored, negatives, 0.3 if sphere == "all" else 1))
             clean = table[target] if sphere == "raw" else _unit(table[target])
             start, t = clean, int(step[sample])
             if estimated:
                 point = pure[sample] / DIM**0.5 if sphere == "raw" else _unit(pure[sample])
                 start, t = _denoise(model, point, STEPS, guidance), STEPS if at_last[sample] else t
-            noised = _noised(start, model.schedule.signal[t], noise[sample], sphere)
-            estimate = _denoise(model, noised, t, guidance)
+            estimate = _denoise(model, _noised(start, model.schedule.signal[t], noise[sample], model), t, guidance)
             losses["recon"].append(float(np.sum((clean - estimate) ** 2)))
             losses["ssm"].append(_softmax(estimate, target, scored, negatives, 1 if sphere == "raw" else 0.3))
     return {name: float(np.mean(values)) for name, values in losses.items()}
+
+
+def _losses(model: DimeRec) -> dict[str, float]:
+    return {name: float(loss) for name, loss in model.losses_of(WINDOWS, training=False).items()}
 
 
 @pytest.mark.parametrize("noised", ["target", "estimate"])
 @pytest.mark.parametrize("sphere", SPHERES)
 def test_the_losses_equal_a_loop_over_the_targets_of_all_prefixes(sphere: str, noised: str) -> None:
     model = _model(sphere=sphere, diffusion={"noised": noised})
-    found = {name: float(loss) for name, loss in model.losses_of(WINDOWS, training=False).items()}
-    assert found == pytest.approx(_oracle(model), rel=1e-4)
+    assert _losses(model) == pytest.approx(_oracle(model), rel=1e-4)
 
 
+@pytest.mark.parametrize("kind", ["log_uniform", "in_batch", "mixed", "full"])
+def test_the_losses_know_how_negatives_were_drawn(kind: str) -> None:
+    model = _model(negatives={"kind": kind, "count": 24})
+    assert _losses(model) == pytest.approx(_oracle(model), rel=1e-4)
+
+
+@pytest.mark.parametrize("forward", ["scaled", "literal"])
+def test_the_losses_walk_forward_as_configured(forward: str) -> None:
+    model = _model(diffusion={"forward": forward})
+    assert _losses(model) == pytest.approx(_oracle(model), rel=1e-4)
+
+
+def test_the_losses_of_the_defaults() -> None:
+    small = {"dim": DIM, "max_history": 6, "temperature": 0.3, "negatives": {"count": 24}}
+    model = DimeRec(parse_config({"model": {**small, "diffusion": {"num_steps": STEPS}}}).model, COUNTS, seed=4)
+    rng = np.random.default_rng(0)
+    model.denoiser.set_weights([rng.normal(size=weight.shape) for weight in model.denoiser.get_weights()])
+    assert _losses(model) == pytest.approx(_oracle(model), rel=1e-4)
+
+
+@pytest.mark.parametrize("reverse_noise", ["matched", "literal", "none"])
 @pytest.mark.parametrize("sphere", SPHERES)
-def test_the_query_equals_a_loop_over_the_steps(sphere: str) -> None:
-    model = _model(sphere=sphere)
+def test_the_query_equals_a_loop_over_the_steps(sphere: str, reverse_noise: str) -> None:
+    model = _model(sphere=sphere, diffusion={"reverse_noise": reverse_noise})
     history = WINDOWS[:1]
     guidance = model.interests(history)[0].numpy()
     draws = tf.random.stateless_normal([STEPS, DIM], [4, 1]).numpy()
@@ -100,7 +159,9 @@ def test_the_query_equals_a_loop_over_the_steps(sphere: str) -> None:
         beta = 1 - signal / before
         estimate = _denoise(model, state, t, guidance)
         mean = (before**0.5 * beta * estimate + (1 - beta) ** 0.5 * (1 - before) * state) / (1 - signal)
-        state = mean + (beta * (1 - before) / (1 - signal)) ** 0.5 * draw / DIM**0.5
+        variance = beta * (1 - before) / (1 - signal)
+        noise = {"matched": (variance / DIM) ** 0.5, "literal": variance / scale, "none": 0}[reverse_noise]
+        state = mean + noise * draw
         state = state if sphere == "raw" else _unit(state)
     np.testing.assert_allclose(model.query(history)[0, 0], state, rtol=1e-3, atol=1e-5)
 

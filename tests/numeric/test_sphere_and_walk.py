@@ -10,6 +10,7 @@ from dimerec_tf.config_model import DiffusionConfig
 from dimerec_tf.diffusion.schedule import build_schedule, scaled_linear
 from dimerec_tf.diffusion.sphere import exponential_map, normalize, project_to_tangent, random_points
 from dimerec_tf.diffusion.walk import walk_forward, walk_reverse
+from dimerec_tf.losses import reconstruction, sampled_softmax
 
 RNG = np.random.default_rng(1)
 SCHEDULE = scaled_linear(50, 1e-4, 0.02)
@@ -61,14 +62,24 @@ def test_random_points_are_uniform_on_the_sphere_and_repeatable() -> None:
     np.testing.assert_array_equal(points, random_points([20_000, 3], [1, 2]))
 
 
-def test_figure_2_inner_product_and_distance_pull_apart_off_the_sphere_and_together_on_it() -> None:
-    a, b = np.array([1.0, 2.0]), np.array([2.0, 1.0])
-    grown, shrunk = np.array([3.0, 3.0]), np.array([1.0, 1.0])
-    assert (a @ b, grown @ b) == (4, 9)
-    np.testing.assert_allclose([np.linalg.norm(a - b), np.linalg.norm(grown - b)], [1.41, 2.24], atol=0.005)
-    assert (np.linalg.norm(shrunk - b), shrunk @ b) == (1, 3)
-    x, y = _unit(100, 5), _unit(100, 5)
-    np.testing.assert_allclose(((x - y) ** 2).sum(-1), 2 - 2 * (x * y).sum(-1))
+def test_figure_2_the_two_losses_pull_apart_off_the_sphere_and_together_on_it() -> None:
+    """a = (1, 2), b = (2, 1), with (0, 0) as the only negative: L_ssm's gradient raises the inner product."""
+    a, b, rows = tf.constant([[1.0, 2.0]]), tf.constant([[2.0, 1.0]]), (tf.constant([1]), tf.constant([2]))
+    with tf.GradientTape(persistent=True) as tape:
+        tape.watch(a)
+        on_sphere = normalize(a)
+        softmax = sampled_softmax(a, b, tf.zeros([1, 2]), *rows, 1.0)
+        distance = reconstruction(b, a)
+        softmax_there = sampled_softmax(on_sphere, normalize(b), tf.zeros([1, 2]), *rows, 1.0)
+        distance_there = reconstruction(normalize(b), on_sphere)
+    up, closer, up_there, closer_there = (
+        -tape.gradient(loss, a).numpy()[0] for loss in (softmax, distance, softmax_there, distance_there)
+    )
+    np.testing.assert_allclose(normalize(up), [2 / 5**0.5, 1 / 5**0.5], rtol=1e-6)
+    np.testing.assert_allclose(closer, [2.0, -2.0])
+    raised = a + b  # along up, from an inner product of 4 and a distance of 1.41
+    assert (tf.reduce_sum(raised * b).numpy(), tf.norm(raised - b).numpy()) == (9, pytest.approx(2.24, abs=0.005))
+    assert up_there @ closer_there == pytest.approx(np.linalg.norm(up_there) * np.linalg.norm(closer_there))
 
 
 def test_schedule_equals_a_plain_product_and_ends_in_noise() -> None:

@@ -137,14 +137,17 @@ def test_training_weighs_by_all_windows(kind: str, total: int) -> None:
 
 
 def test_losses_without_weight_are_neither_computed_nor_kept() -> None:
-    alone = DimeRec(_config(recon_weight=0.0, ssm_weight=0.0).model, COUNTS, seed=4)
+    alone = DimeRec(_config(recon_weight=0.0, ssm_weight=0.0, retrieval="interests").model, COUNTS, seed=4)
     alone.denoiser.call = None
     windows = tf.constant([[1, 2, 3, 4, 5]], tf.int64)
     assert list(alone.loss_means) == list(alone.losses_of(windows, training=True)) == ["gem"]
     assert not any("denoiser" in variable.name for variable in alone.trainable_variables)
     for kept in ("gem", "recon", "ssm"):
         alone, whole = (
-            _seeded(**{f"{name}_weight": weight if name != kept else 1.0 for name in ("gem", "recon", "ssm")})
+            _seeded(
+                retrieval="interests",
+                **{f"{name}_weight": weight if name != kept else 1.0 for name in ("gem", "recon", "ssm")},
+            )
             for weight in (0.0, 1.0)
         )
         [(name, loss)] = alone.losses_of(windows, training=True).items()

@@ -76,6 +76,17 @@ def test_temperature_acts_on_queries_of_unit_length_only(sphere: str, changed: l
     assert [name for name in ("gem", "ssm") if not np.isclose(losses[0][name], losses[1][name])] == changed
 
 
+def test_options_reach_their_layers() -> None:
+    routing = _model(guidance={"kind": "dynamic_routing", "routing_iterations": 5, "shared_map": True}).guidance
+    assert (routing.iterations, routing.shared_map) == (5, True)
+    assert _model(guidance={"values_with_positions": True}).guidance.values_with_positions
+    denoiser = _model(
+        denoiser={"aggregation": "mean", "step_embedding": "sinusoidal", "residual": True, "dropout": 0.3}
+    ).denoiser
+    assert (denoiser.aggregation, denoiser.step_embedding) == ("mean", "sinusoidal")
+    assert (denoiser.residual, denoiser.dropout) == (True, 0.3)
+
+
 def test_samples_of_a_user_differ_and_the_first_is_the_single_one() -> None:
     single, several = _model(), _model(diffusion={"samples": 3})
     several.set_weights(single.get_weights())
@@ -111,3 +122,8 @@ def test_heads_must_divide_the_dimension() -> None:
 def test_a_residual_needs_one_aggregated_vector() -> None:
     with pytest.raises(ConfigError, match="residual needs aggregation mean, weighted_mean or attention, got concat"):
         _model(denoiser={"residual": True})
+
+
+def test_an_untrained_denoiser_is_not_asked() -> None:
+    with pytest.raises(ConfigError, match="DAM does not learn: retrieval must be interests"):
+        _model(recon_weight=0.0, ssm_weight=0.0)
