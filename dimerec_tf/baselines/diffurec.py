@@ -49,7 +49,7 @@ class DiffuRec(SequenceModel):
         events = self._events(rows)
         weights = self._weights(diffusion.num_steps + 1, tf.shape(rows)[1], [self.seed, 2])
         trajectory = walk_from_noise(
-            lambda noised, step: self.approximator(events, rows, noised, step, tf.gather(weights, step)),
+            lambda noised, step: self._estimate(events, rows, noised, step, tf.gather(weights, step)),
             tf.shape(rows)[0],
             self.config.dim,
             self.schedule.reverse_steps(diffusion.reverse_steps),
@@ -66,12 +66,12 @@ class DiffuRec(SequenceModel):
     def losses_of(self, windows: tf.Tensor, training: bool) -> Losses:
         """See `SequenceModel`; the mean is over windows."""
         rows, target_rows = split_at_random(windows, self.draw_seed(0))
-        clean = self.items(target_rows) * self.config.dim**0.5
+        clean = tf.cast(self.items(target_rows), tf.float32) * self.config.dim**0.5
         last = self.schedule.num_steps
         step = tf.random.stateless_uniform(tf.shape(target_rows), self.draw_seed(1), 1, last + 1, tf.int32)
         noise = tf.random.stateless_normal(tf.shape(clean), self.draw_seed(2))
         signal = tf.gather(tf.constant(self.schedule.signal, tf.float32), step)
-        estimate = self.approximator(
+        estimate = self._estimate(
             self._events(rows, self.draw_seed(3) if training else None),
             rows,
             walk_forward(clean, signal, noise, "gaussian"),
@@ -86,6 +86,10 @@ class DiffuRec(SequenceModel):
     def window_weights(self, num_targets: tf.Tensor) -> tf.Tensor:
         """See `SequenceModel`."""
         return tf.minimum(num_targets, 1)
+
+    def _estimate(self, *inputs: Any) -> tf.Tensor:
+        """x0_hat, float32 `[batch, dim]`; inputs as of `Approximator`."""
+        return tf.cast(self.approximator(*inputs), tf.float32)
 
     def _events(self, rows: tf.Tensor, dropout_seed: tf.Tensor | None = None) -> tf.Tensor:
         return self.events_norm(drop(self.items(rows), self.config.embedding_dropout, dropout_seed))

@@ -64,7 +64,7 @@ class DreamRec(SequenceModel):
         history, targets = windows[:, :-1], windows[:, 1:]
         is_target = targets > 0
         guidance = tf.boolean_mask(self._states(history, self.draw_seed(0) if training else None), is_target)
-        clean = self.items(tf.boolean_mask(targets, is_target))
+        clean = tf.cast(self.items(tf.boolean_mask(targets, is_target)), tf.float32)
         samples = tf.shape(clean)[0]
         step = tf.random.stateless_uniform([samples], self.draw_seed(1), 1, self.schedule.num_steps + 1, tf.int32)
         noise = tf.random.stateless_normal(tf.shape(clean), self.draw_seed(2))
@@ -76,9 +76,10 @@ class DreamRec(SequenceModel):
         return {"recon": tf.reduce_mean(reconstruction(clean, estimate))}
 
     def _states(self, rows: tf.Tensor, dropout_seed: tf.Tensor | None = None) -> tf.Tensor:
-        """The guidance after every event, `[batch, length, dim]`."""
+        """The guidance after every event, float32 `[batch, length, dim]`."""
         # The encoder multiplies by sqrt(dim): meant for vectors of unit length, which these are not.
-        return self.encoder(self.items(rows) / self.config.dim**0.5, rows, dropout_seed)
+        states = self.encoder(self.items(rows) / self.config.dim**0.5, rows, dropout_seed)
+        return tf.cast(states, tf.float32)
 
     def _guided_estimate(self, noised: tf.Tensor, step: tf.Tensor, guidance: tf.Tensor) -> tf.Tensor:
         """(1 + w) x0_hat with guidance - w x0_hat without it, `[batch, dim]`."""
@@ -87,5 +88,5 @@ class DreamRec(SequenceModel):
         return (1 + weight) * self._estimate(noised, step, guidance) - weight * self._estimate(noised, step, without)
 
     def _estimate(self, noised: tf.Tensor, step: tf.Tensor, guidance: tf.Tensor) -> tf.Tensor:
-        """x0_hat, `[samples, dim]`."""
-        return self.denoiser(noised, step, guidance)
+        """x0_hat, float32 `[samples, dim]`."""
+        return tf.cast(self.denoiser(noised, step, guidance), tf.float32)

@@ -35,7 +35,7 @@ class MultVAE(SequenceModel):
     def query(self, history: tf.Tensor) -> tf.Tensor:
         """The decoder's hidden layer and a 1: `[batch, length]` rows to `[batch, 1, hidden + 1]`."""
         mean, _ = self._encode(self._bag(history))
-        hidden = self.decoder_hidden(mean)
+        hidden = tf.cast(self.decoder_hidden(mean), tf.float32)
         return tf.concat([hidden, tf.ones_like(hidden[:, :1])], axis=1)[:, tf.newaxis]
 
     def item_vectors(self) -> tf.Tensor:
@@ -47,7 +47,8 @@ class MultVAE(SequenceModel):
         read = tf.where(windows[:, 1:] > 0, windows[:, :-1], 0)
         mean, log_variance = self._encode(self._bag(read), self.draw_seed(0) if training else None)
         noise = tf.random.stateless_normal(tf.shape(mean), self.draw_seed(1))
-        logits = self.decoder_output(self.decoder_hidden(mean + tf.exp(log_variance / 2) * noise))
+        hidden = self.decoder_hidden(mean + tf.exp(log_variance / 2) * noise)
+        logits = tf.cast(self.decoder_output(hidden), tf.float32)
         log_likelihood = tf.reduce_sum(self._bag(windows) * tf.nn.log_softmax(logits), axis=1)
         divergence = tf.reduce_sum(tf.exp(log_variance) + mean**2 - 1 - log_variance, axis=1) / 2
         annealed = tf.minimum(tf.cast(self.steps_trained, tf.float32) / self.config.anneal_steps, 1.0)
@@ -64,7 +65,8 @@ class MultVAE(SequenceModel):
         return marks[:, 1:]
 
     def _encode(self, bag: tf.Tensor, dropout_seed: tf.Tensor | None = None) -> tuple[tf.Tensor, tf.Tensor]:
-        """Mean and log variance of z, both `[batch, dim]`."""
+        """Mean and log variance of z, both float32 `[batch, dim]`."""
         scaled = drop(tf.math.l2_normalize(bag, axis=1), self.config.dropout, dropout_seed)
-        mean, log_variance = tf.split(self.encoder_output(self.encoder_hidden(scaled)), 2, axis=1)
+        encoded = tf.cast(self.encoder_output(self.encoder_hidden(scaled)), tf.float32)
+        mean, log_variance = tf.split(encoded, 2, axis=1)
         return mean, log_variance

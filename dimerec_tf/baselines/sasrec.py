@@ -38,8 +38,8 @@ class SASRec(SoftmaxModel):
         )
         losses = binary_cross_entropy(
             vectors[:, 0] / self.config.temperature,
-            self.items(target_rows),
-            self.items(negative_rows),
+            self.full_precision(target_rows),
+            self.full_precision(negative_rows),
             negative_rows != target_rows,
         )
         return {"binary": tf.reduce_mean(losses)}

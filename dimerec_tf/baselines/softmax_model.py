@@ -47,13 +47,18 @@ class SoftmaxModel(SequenceModel):
             `[batch, queries, dim]`, or `[batch, length, queries, dim]`.
         """
 
+    def full_precision(self, rows: tf.Tensor) -> tf.Tensor:
+        """Item vectors for a loss, float32 under every policy: `[samples]` rows to `[samples, dim]`."""
+        return tf.cast(self.items(rows), tf.float32)
+
     def read_out(self, vectors: tf.Tensor, targets: tf.Tensor) -> tf.Tensor:
         """The vector that learns from a target: `[samples, queries, dim]` and `[samples, dim]` to `[samples, dim]`."""
         return vectors[:, 0]
 
     def query(self, history: tf.Tensor) -> tf.Tensor:
         """See `SequenceModel`."""
-        return self.vectors_of(recent_events(history, self.config.max_history), all_prefixes=False)
+        rows = recent_events(history, self.config.max_history)
+        return tf.cast(self.vectors_of(rows, all_prefixes=False), tf.float32)
 
     def item_vectors(self) -> tf.Tensor:
         """See `SequenceModel`."""
@@ -64,16 +69,17 @@ class SoftmaxModel(SequenceModel):
         history, targets = windows[:, :-1], windows[:, 1:]
         vectors = self.vectors_of(history, all_prefixes=True, dropout_seed=self.draw_seed(0) if training else None)
         is_target = targets > 0
-        return self.target_losses(tf.boolean_mask(vectors, is_target), tf.boolean_mask(targets, is_target))
+        vectors = tf.boolean_mask(tf.cast(vectors, tf.float32), is_target)
+        return self.target_losses(vectors, tf.boolean_mask(targets, is_target))
 
     def target_losses(self, vectors: tf.Tensor, target_rows: tf.Tensor) -> Losses:
-        """The losses for `[samples, queries, dim]` vectors and `[samples]` targets."""
-        positives = self.items(target_rows)
+        """The losses for float32 `[samples, queries, dim]` vectors and `[samples]` targets."""
+        positives = self.full_precision(target_rows)
         drawn = self.sampler.draw(target_rows, self.draw_seed(1))
         losses = sampled_softmax(
             self.read_out(vectors, positives),
             positives,
-            self.items(drawn.rows),
+            self.full_precision(drawn.rows),
             target_rows,
             drawn.rows,
             self.config.temperature,

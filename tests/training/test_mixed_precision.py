@@ -1,4 +1,4 @@
-"""DimeRec under Keras' policy mixed_bfloat16: layers compute in half precision, losses and the walk do not."""
+"""Models under Keras' policy mixed_bfloat16: layers compute in half precision, losses and the walk do not."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -8,6 +8,7 @@ import pytest
 import tensorflow as tf
 
 from dimerec_tf.models.dimerec import DimeRec
+from tests.baselines.checks import build
 from tests.paper import paper
 
 WINDOWS = tf.constant([[1, 2, 3, 4, 5], [7, 8, 9, 0, 0]], tf.int64)
@@ -50,6 +51,22 @@ def test_a_training_step_and_a_query_work_in_half_precision(name: str, half: Non
     assert {loss.dtype for loss in model.losses_of(WINDOWS, training=True).values()} == {tf.float32}
     query = model.query(WINDOWS)
     assert query.dtype == model.item_vectors().dtype == tf.float32 and np.isfinite(query).all()
+
+
+@pytest.mark.parametrize("kind", ["gru4rec", "sasrec", "comirec", "mind", "mult_vae", "dreamrec", "diffurec"])
+def test_baselines_work_in_half_precision(kind: str, half: None) -> None:
+    options = {"blocks": 1, "heads": 2} if kind == "diffurec" else {}
+    model = build(kind, **options)
+    model.compile(tf.keras.optimizers.Adam(0.01))
+    assert np.isfinite(model.fit(tf.data.Dataset.from_tensors(WINDOWS), verbose=0).history["loss"]).all()
+    scores = tf.einsum("bqd,vd->bqv", model.query(WINDOWS), model.item_vectors())
+    losses = model.losses_of(WINDOWS, training=False)
+    assert scores.dtype == tf.float32 and {loss.dtype for loss in losses.values()} == {tf.float32}
+    tf.keras.mixed_precision.set_global_policy("float32")
+    twin = build(kind, **options)
+    twin.set_weights(model.get_weights())
+    for name, loss in twin.losses_of(WINDOWS, training=False).items():
+        assert float(losses[name]) == pytest.approx(float(loss), rel=0.1, abs=0.01)
 
 
 def test_losses_in_half_precision_are_those_in_full(half: None) -> None:

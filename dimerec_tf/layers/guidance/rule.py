@@ -48,7 +48,8 @@ class RuleInterest(tf.keras.layers.Layer):
 
     A rule takes int `[batch, length]` item rows, 0 at padding, and how many events to pick. It returns int
     `[batch, prefix, count]`: for the prefix that ends at event p, the positions (at most p) of its events; a negative
-    one stands for none and gives zeros.
+    one stands for none and gives zeros. What else a rule needs to know of items, such as categories, it looks up by
+    row: row r is the vocabulary's r-th item.
 
     Args:
         num_interests: K.
