@@ -25,13 +25,15 @@ def retrieve(
     """
     rows = tf.TensorSpec([None, None], tf.int64)
     search = tf.function(retriever.search, input_signature=[rows, rows, tf.TensorSpec([], tf.int32)])
+    by_length = np.argsort([len(history) for history in histories], kind="stable")  # so that little padding is computed
     scores, found = [], []
-    for batch in _batches(histories):
+    for batch in _batches([histories[place] for place in by_length]):
         blocked = batch if filter_seen else tf.zeros([batch.shape[0], 0], tf.int64)
         best = search(batch, blocked, tf.constant(depth))
         scores.append(best[0].numpy())
         found.append(best[1].numpy())
-    return np.concatenate(scores), np.concatenate(found)
+    as_asked = np.argsort(by_length)
+    return np.concatenate(scores)[as_asked], np.concatenate(found)[as_asked]
 
 
 def target_ranks(retrieved: NDArray[np.int64], targets: Sequence[Sequence[int]]) -> Ranks:
