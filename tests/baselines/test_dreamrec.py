@@ -16,6 +16,13 @@ def _small(**options: Any) -> tf.keras.Model:
     return build("dreamrec", diffusion=DIFFUSION, **options)
 
 
+def test_items_are_drawn_apart_from_the_walk() -> None:
+    drawn = np.concatenate([[_small().no_guidance.numpy()], _small().items.table.numpy()])
+    for purpose in (0, 1):
+        walk = tf.random.stateless_normal(drawn.shape, [4, purpose]).numpy()
+        assert not np.isclose(drawn, walk).all(axis=1).any()
+
+
 def test_the_loss_equals_a_loop_over_the_targets_of_all_prefixes() -> None:
     model = _small(unconditional=0.4)
     samples = 6
