@@ -16,7 +16,7 @@ def markdown_page(rows: list[Row]) -> str:
         "Not edited by hand: each section names the commands that wrote it. Full catalogue, in %, mean ± standard "
         "deviation over seeds; what was chosen was chosen on the validation split. NDCG@10 against: its mean "
         "difference in percentage points (above 0: the row's model is better) and p of a paired t-test over test "
-        "cases, for a DimeRec against the best baseline, which comes first, and the other DimeRecs of its command.",
+        "cases, for a DimeRec against the best baseline of its command, which comes first, and its other DimeRecs.",
     ]
     for section in dict.fromkeys(_section_of(row) for row in rows):
         lines += _section([row for row in rows if _section_of(row) == section])
@@ -32,6 +32,7 @@ def _section(rows: list[Row]) -> list[str]:
     diverse = f", diversity weight {first['diversity_weight']:g}" if first["diversity_weight"] else ""
     best = dict.fromkeys(row["best_baseline"] for row in rows if row["p_values"])
     commands = dict.fromkeys(f"`{row['command']}`" for row in rows)
+    rows = sorted(rows, key=lambda row: bool(row["seeds"]))  # floors first, also those of a second command
     return [
         "",
         f"## {first['dataset']}: {first['protocol']}, seen items {first['seen']}{diverse}",

@@ -1,8 +1,10 @@
 """Figure 5: accuracy of every intermediate vector along the reverse walk."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import cast
 
+import numpy as np
 import pandas as pd
 import tensorflow as tf
 from matplotlib.figure import Figure
@@ -15,17 +17,24 @@ from dimerec_tf.models.dimerec import DimeRec
 from dimerec_tf.retrieval.exact import ExactRetriever
 
 STEPS = (1, 2, 5, 10, 20)
+STATES = 10  # of a longer walk, evenly spread: each is a search for every user
 AT_THE_END = {"HR@10": ("o-", BLUE), "NDCG@10": ("s--", ORANGE)}
 COLOURS = (BLACK, ORANGE, GREEN, PURPLE, SKY, BLUE)
 MARKERS = "sD^vo."
 
 
-class EveryState(tf.Module):
-    """Searches with each state of a reverse walk. See `Retriever`; what it returns is `[batch, steps, k]`."""
+class StatesOfWalk(tf.Module):
+    """Searches with states of a reverse walk. See `Retriever`; what it returns is `[batch, states, k]`.
 
-    def __init__(self, model: DimeRec) -> None:
+    Args:
+        model: whose walk it is.
+        steps: after how many steps, at least 1, the walk is asked.
+    """
+
+    def __init__(self, model: DimeRec, steps: Sequence[int]) -> None:
         super().__init__()
         self.model = model
+        self.places = [step - 1 for step in steps]
         self.item_vectors = tf.Variable(model.item_vectors(), trainable=False)
 
     def search(self, history: tf.Tensor, blocked: tf.Tensor, k: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
@@ -33,7 +42,7 @@ class EveryState(tf.Module):
         items = tf.convert_to_tensor(self.item_vectors)
         scores, rows = tf.map_fn(
             lambda state: ExactRetriever(_State(state, items)).search(history, blocked, k),
-            self.model.walk(self.model.interests(history)),
+            tf.gather(self.model.walk(self.model.interests(history)), self.places),
             fn_output_signature=(tf.float32, tf.int64),
         )
         return tf.transpose(scores, [1, 0, 2]), tf.transpose(rows, [1, 0, 2])
@@ -51,7 +60,7 @@ class _State:
 
 
 def data(study: Study) -> pd.DataFrame:
-    """Accuracy on the test split after each step of reverse walks of 1, 2, 5, 10, 20 and T steps (paper's Figure 5).
+    """Accuracy on the test split along reverse walks of 1, 2, 5, 10, 20 and T steps (paper's Figure 5).
 
     It is one model, trained once; the walks are those of its first sample.
 
@@ -68,12 +77,19 @@ def data(study: Study) -> pd.DataFrame:
             study.model.model_copy(update={"diffusion": walk}), study.kept.benchmark.counts, study.config.seed
         )
         model.set_weights(trained.model.get_weights())
-        found = study.search(EveryState(model))
-        ranks = [study.ranks(found[:, step]) for step in range(count)]
-        for step, of_step in enumerate(ranks, start=1):
+        taken = states_asked(count)
+        found = study.search(StatesOfWalk(model, taken))
+        ranks = [study.ranks(found[:, place]) for place in range(len(taken))]
+        for step, of_step in zip(taken, ranks, strict=True):
             rows.append({"num_steps": count, "share": percent(step / count), "HR@50": percent(hit_rate(of_step, 50))})
         rows[-1] |= {"HR@10": percent(hit_rate(ranks[-1], 10)), "NDCG@10": percent(ndcg(ranks[-1], 10))}
     return pd.DataFrame(rows)
+
+
+def states_asked(count: int) -> list[int]:
+    """After how many steps a walk of `count` steps is measured: all of them, or `STATES` that end with the last."""
+    backwards = np.linspace(count, 0, min(count, STATES), endpoint=False).round().astype(int)
+    return [int(step) for step in backwards[::-1]]
 
 
 def draw(table: pd.DataFrame) -> Figure:

@@ -136,3 +136,5 @@ def test_a_page_of_two_commands_keeps_apart_what_cannot_be_compared(config: Benc
     assert lines["| dimerec"].startswith("| dimerec |  | ") and " | popularity -" in lines["| dimerec"]
     assert lines["| wide"].startswith("| wide | 25.00 | ") and " | sasrec -" in lines["| wide"]
     assert plain.count("\n| popularity |") == 3, "one row in each table"
+    order = [plain.index(f"\n| {name} |") for name in ("popularity", "sequential_rules", "dimerec", "sasrec", "wide")]
+    assert order == sorted(order), "floors first, whichever command was the last to measure them"

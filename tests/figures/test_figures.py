@@ -131,6 +131,15 @@ def test_the_trajectory_is_measured_after_every_step(whole: tuple[Study, Trained
     assert two["HR@10"].isna().tolist() == [True, False]
 
 
+def test_a_long_walk_is_measured_at_states_that_are_spread_evenly_and_end_with_the_last() -> None:
+    assert [trajectory.states_asked(count) for count in (1, 2, 5)] == [[1], [1, 2], [1, 2, 3, 4, 5]]
+    assert trajectory.states_asked(20) == [2, 4, 6, 8, 10, 12, 14, 16, 18, 20]
+    for count in range(1, 60):
+        steps = trajectory.states_asked(count)
+        assert len(steps) == min(count, trajectory.STATES) and steps[-1] == count and min(steps) >= 1
+        assert set(np.diff(steps)) <= {count // len(steps), -(-count // len(steps))}
+
+
 def test_the_end_of_the_configured_walk_is_what_the_benchmark_measured(
     whole: tuple[Study, Trained], monkeypatch: pytest.MonkeyPatch
 ) -> None:
