@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from dimerec_tf.config import Config
+from dimerec_tf.config import Config, EvaluationConfig, load_preset, vary
 from dimerec_tf.evaluation import bench_runs
-from dimerec_tf.evaluation.bench_runs import KeptRuns
+from dimerec_tf.evaluation.bench_runs import KeptRuns, training_fingerprint
 from dimerec_tf.evaluation.benchmark import Benchmark, Run, Trained
 from tests.e2e.small_log import small_config, write_log
 
@@ -39,6 +39,18 @@ def test_a_kept_model_answers_as_it_did_when_it_was_trained(tmp_path: Path, monk
     np.testing.assert_array_equal(again.run("renamed", config).ranks, of_first.ranks)
     with pytest.raises(AssertionError, match="trained again"):
         again.trained("full", config.model_copy(update={"seed": 6}))
+
+
+def test_a_model_without_dam_is_told_from_one_with_it_and_known_however_it_is_asked() -> None:
+    preset = load_preset("amazon-beauty")
+    asked_by_interests = vary(preset, {"retrieval": "interests"})
+    without_dam = vary(preset, {"recon_weight": 0.0, "ssm_weight": 0.0, "retrieval": "interests"})
+    evaluated_otherwise = without_dam.model_copy(
+        update={"name": "other", "evaluation": EvaluationConfig(filter_seen=True)}
+    )
+    assert training_fingerprint(asked_by_interests) == training_fingerprint(preset)
+    assert training_fingerprint(evaluated_otherwise) == training_fingerprint(without_dam)
+    assert training_fingerprint(without_dam) != training_fingerprint(preset)
 
 
 class _Killed(BaseException):
