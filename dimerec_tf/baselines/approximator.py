@@ -7,6 +7,7 @@ import tensorflow as tf
 
 from dimerec_tf.layers.denoiser import sinusoids
 from dimerec_tf.layers.guidance.prefixes import whole_history
+from dimerec_tf.layers.layer_norm import LayerNorm
 from dimerec_tf.layers.transformer import TransformerBlocks, drop
 
 
@@ -49,7 +50,7 @@ class Approximator(tf.keras.layers.Layer):
         self.blocks = TransformerBlocks(
             self.num_blocks, self.num_heads, causal=False, dropout=self.dropout, dtype=policy
         )
-        self.norm = tf.keras.layers.LayerNormalization(dtype=policy)
+        self.norm = LayerNorm(dtype=policy)
         super().build(input_shape)
 
     def call(

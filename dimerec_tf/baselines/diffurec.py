@@ -11,6 +11,7 @@ from dimerec_tf.config_baselines import DiffuRecConfig
 from dimerec_tf.diffusion.schedule import build_schedule
 from dimerec_tf.diffusion.walk import walk_forward, walk_from_noise
 from dimerec_tf.layers.item_table import ItemTable
+from dimerec_tf.layers.layer_norm import LayerNorm
 from dimerec_tf.layers.transformer import drop
 from dimerec_tf.models.base import Losses, SequenceModel
 from dimerec_tf.models.history import recent_events
@@ -35,7 +36,7 @@ class DiffuRec(SequenceModel):
         self.config = config
         self.schedule = build_schedule(config.diffusion)
         self.items = ItemTable(self.num_items, config.dim)
-        self.events_norm = tf.keras.layers.LayerNormalization()
+        self.events_norm = LayerNorm()
         self.approximator = Approximator(config.diffusion.num_steps, config.blocks, config.heads, config.dropout)
         self.query(tf.zeros([1, 1], tf.int64))
 

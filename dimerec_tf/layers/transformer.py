@@ -4,6 +4,8 @@ from typing import Any
 
 import tensorflow as tf
 
+from dimerec_tf.layers.layer_norm import LayerNorm
+
 
 class TransformerBlocks(tf.keras.layers.Layer):
     """For each block: x += attention(norm(x)); x += Dense_d(GELU(Dense_4d(norm(x)))).
@@ -46,7 +48,7 @@ class TransformerBlocks(tf.keras.layers.Layer):
             )
             self.hiddens.append(tf.keras.layers.Dense(4 * dim, activation="gelu", dtype=policy))
             self.outputs_.append(tf.keras.layers.Dense(dim, dtype=policy))
-            self.norms += [tf.keras.layers.LayerNormalization(dtype=policy) for _ in range(2)]
+            self.norms += [LayerNorm(dtype=policy) for _ in range(2)]
         super().build(input_shape)
 
     def call(self, states: tf.Tensor, rows: tf.Tensor, seed: tf.Tensor | None = None) -> tf.Tensor:
@@ -103,7 +105,7 @@ class CausalTransformer(tf.keras.layers.Layer):
         self.max_history = max_history
         self.dropout = dropout
         self.blocks = TransformerBlocks(num_blocks, num_heads, causal=True, dropout=dropout, dtype=self.dtype_policy)
-        self.norm = tf.keras.layers.LayerNormalization(dtype=self.dtype_policy)
+        self.norm = LayerNorm(dtype=self.dtype_policy)
 
     def build(self, input_shape: Any) -> None:
         near_zero = tf.keras.initializers.RandomNormal(stddev=0.02)

@@ -161,6 +161,8 @@ def test_the_exact_export_has_core_ops_only(exports: dict[str, Path]) -> None:
         return {node.op for node in graph.node} | set(functions)
 
     assert not [op for op in ops(exports["exact"]) if ">" in op]
+    # Not safe in a server with several threads: see layers/layer_norm.py.
+    assert not [op for op in ops(exports["exact"]) if op.startswith("FusedBatchNorm")]
     assert [op for op in ops(exports["scann"]) if op.startswith("Scann>")]
 
 
