@@ -15,7 +15,7 @@ import numpy as np
 
 import dimerec_tf
 from dimerec_tf.code_version import code_version
-from dimerec_tf.config import Config, DataConfig, EvaluationConfig, ExportConfig
+from dimerec_tf.config import Config, DataConfig
 from dimerec_tf.config_model import DimeRecConfig
 from dimerec_tf.data.log_reader import list_log_files
 from dimerec_tf.evaluation.bench_config import BenchConfig, Comparison
@@ -95,8 +95,8 @@ def training_fingerprint(config: Config) -> str:
     if isinstance(model, DimeRecConfig):
         model = model.model_copy(update={"retrieval": "next_interest"})
     # Copied, not built: without its losses DAM must not be asked, and nobody asks this one.
-    others = {"name": Config().name, "evaluation": EvaluationConfig(), "export": ExportConfig()}
-    return settings_fingerprint(config.model_copy(update={"model": model, **others}))
+    kept = {"seed": config.seed, "data": config.data, "model": model, "training": config.training}
+    return settings_fingerprint(Config().model_copy(update=kept))
 
 
 def run_benchmark(config: BenchConfig, kept: Path, say: Callable[[str], None]) -> dict[Comparison, Runs]:
