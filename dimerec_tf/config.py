@@ -139,14 +139,21 @@ class EvaluationConfig(Section):
         return self
 
 
+IndexName = Literal["ivf", "scann"]
+
+
 class ExportConfig(Section):
-    """`max_k` bounds the `k` of a request; the ScaNN export searches `scann_leaves_to_search` of `scann_leaves`."""
+    """`max_k` bounds the `k` of a request. Beside the exact export there is one for each of `indexes`.
+
+    An index has so many `leaves`, by default the square root of the catalogue's size, and searches as many as find
+    `target_recall` of the exact best 50 items on training histories. Below 20,000 items every index is exact.
+    """
 
     max_k: PositiveInt = 100
     default_k: PositiveInt = 10
-    scann: bool = True
-    scann_leaves: PositiveInt | None = None
-    scann_leaves_to_search: PositiveInt | None = None
+    indexes: tuple[IndexName, ...] = ("ivf", "scann")
+    leaves: PositiveInt | None = None
+    target_recall: Annotated[float, Field(gt=0, le=1)] = 0.98
 
     @model_validator(mode="after")
     def _default_fits(self) -> "ExportConfig":

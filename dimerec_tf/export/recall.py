@@ -1,31 +1,50 @@
-"""What a ScaNN index finds of what the exact search finds."""
+"""What an index finds of what the exact search finds."""
 
 import numpy as np
 import tensorflow as tf
+from numpy.typing import NDArray
 
-from dimerec_tf.retrieval.scann import ScannRetriever
+from dimerec_tf.retrieval.approximate import ApproximateRetriever
+from dimerec_tf.training.sequences import Sequences
 
 HISTORIES = 256
 BATCH = 32
 DEPTH = 50
 
 
-def index_recall(retriever: ScannRetriever) -> dict[str, float]:
-    """Asks for the best items after histories of one item each, taken evenly over the catalogue.
+def sample_histories(sequences: Sequences, max_history: int) -> NDArray[np.int64]:
+    """The latest events of up to 256 sequences, taken evenly: rows `[histories, max_history]`, zeros after the end."""
+    filled = np.flatnonzero(np.diff(sequences.splits))
+    chosen = filled[np.unique(np.linspace(0, len(filled) - 1, min(HISTORIES, len(filled))).astype(np.int64))]
+    histories = np.zeros([len(chosen), max_history], np.int64)
+    for place, index in enumerate(chosen):
+        latest = sequences[index][-max_history:]
+        histories[place, : len(latest)] = latest
+    return histories
+
+
+def recall_depth(max_k: int, num_items: int) -> int:
+    """How many items of each history are looked for: 50, or less where the export or the catalogue has less."""
+    return min(DEPTH, max_k, num_items)
+
+
+def index_recall(retriever: ApproximateRetriever, histories: NDArray[np.int64]) -> dict[str, float]:
+    """Asks for the best items after each history, both ways.
+
+    Args:
+        retriever: with the index in question.
+        histories: rows `[histories, length]`.
 
     Returns:
-        `k`, which is 50 or less where the export or the catalogue has less, `histories`, and `recall`, the share of the
-        exact search's items among the index's.
+        `k`, `histories`, and `recall`, the share of the exact search's items among the index's.
     """
-    num_items = retriever.scorer.item_vectors.shape[0]
-    k = min(DEPTH, retriever.max_k, num_items)
-    rows = np.unique(np.linspace(1, num_items, min(HISTORIES, num_items)).astype(np.int64))
+    k = recall_depth(retriever.max_k, retriever.scorer.item_vectors.shape[0])
     found = 0
-    for start in range(0, len(rows), BATCH):
-        history = tf.constant(rows[start : start + BATCH, np.newaxis])
+    for start in range(0, len(histories), BATCH):
+        history = tf.constant(histories[start : start + BATCH])
         searches = [
             search.search(history, tf.zeros_like(history), tf.constant(k)) for search in (retriever, retriever.exact)
         ]
         approximate, exact = (rows.numpy() for _, rows in searches)
         found += (approximate[:, :, np.newaxis] == exact[:, np.newaxis]).sum()
-    return {"k": k, "histories": len(rows), "recall": round(float(found) / (len(rows) * k), 4)}
+    return {"k": k, "histories": len(histories), "recall": round(float(found) / (len(histories) * k), 4)}

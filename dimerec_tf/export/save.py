@@ -2,17 +2,23 @@
 
 import hashlib
 import json
+import time
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import tensorflow as tf
+from numpy.typing import NDArray
 
-from dimerec_tf.config import Config
+from dimerec_tf.config import Config, IndexName
+from dimerec_tf.export.indexes import ivf_retriever, scann_retriever
+from dimerec_tf.export.recall import index_recall
 from dimerec_tf.export.signatures import RecommenderModule
 from dimerec_tf.features import ItemVocabulary
-from dimerec_tf.retrieval.exact import ExactRetriever, Retriever, Scorer
+from dimerec_tf.retrieval.exact import ExactRetriever, ModelScorer, Retriever, Scorer
 
 RECORD = "assets.extra/dimerec.json"
+_BUILDERS = {"ivf": ivf_retriever, "scann": scann_retriever}
 
 
 def save_exact(scorer: Scorer, vocabulary_file: Path, config: Config, path: Path) -> None:
@@ -20,18 +26,39 @@ def save_exact(scorer: Scorer, vocabulary_file: Path, config: Config, path: Path
     _save(ExactRetriever(scorer), vocabulary_file, config, path, {"index": "exact"})
 
 
-def save_scann(scorer: Any, vocabulary_file: Path, config: Config, path: Path) -> None:
-    """Exports with a ScaNN index, whose recall is recorded: needs a server that has ScaNN's op library.
+def save_indexed(
+    index: IndexName,
+    scorer: ModelScorer,
+    histories: NDArray[np.int64],
+    vocabulary_file: Path,
+    config: Config,
+    path: Path,
+) -> None:
+    """Exports with an index, whose settings, time to build and recall are recorded.
+
+    `ivf` has core TensorFlow ops only; `scann` needs a server that has ScaNN's op library.
+
+    Args:
+        index: which one.
+        scorer: the trained model.
+        histories: rows `[histories, length]`, for which the index is tuned and measured, see `sample_histories`.
+        vocabulary_file: the catalogue.
+        config: `export` says how.
+        path: where the SavedModel goes.
 
     Raises:
-        ImportError: ScaNN is not installed.
+        ImportError: `scann`, and ScaNN is not installed.
     """
-    from dimerec_tf.export.recall import index_recall
-    from dimerec_tf.retrieval.scann import ScannRetriever
-
-    export = config.export
-    retriever = ScannRetriever(scorer, export.max_k, export.scann_leaves, export.scann_leaves_to_search)
-    _save(retriever, vocabulary_file, config, path, {"index": "scann", "index_recall": index_recall(retriever)})
+    started = time.monotonic()
+    retriever = _BUILDERS[index](scorer, config.export, histories)
+    seconds = round(time.monotonic() - started, 1)
+    facts = {
+        "index": index,
+        "index_settings": retriever.index.settings,
+        "index_recall": index_recall(retriever, histories),
+        "index_build_seconds": seconds,
+    }
+    _save(retriever, vocabulary_file, config, path, facts)
 
 
 def _save(retriever: Retriever, vocabulary_file: Path, config: Config, path: Path, index: dict[str, Any]) -> None:
@@ -49,17 +76,16 @@ def _save(retriever: Retriever, vocabulary_file: Path, config: Config, path: Pat
         signatures=module.signatures(),
         options=tf.saved_model.SaveOptions(namespace_whitelist=["Scann"]),
     )
+    size = sum(file.stat().st_size for file in path.rglob("*") if file.is_file())
     record = path / RECORD
     record.parent.mkdir(exist_ok=True)
-    record.write_text(json.dumps(_describe(vocabulary_file, module.vocabulary.num_items, config, index), indent=2))
-
-
-def _describe(vocabulary_file: Path, num_items: int, config: Config, index: dict[str, Any]) -> dict[str, Any]:
-    return {
+    description = {
         **index,
-        "items": num_items,
+        "bytes": size,
+        "items": module.vocabulary.num_items,
         "catalogue_sha256": hashlib.sha256(vocabulary_file.read_bytes()).hexdigest(),
         "config_fingerprint": config.fingerprint(),
         "config": config.model_dump(mode="json"),
         "tensorflow": tf.__version__,
     }
+    record.write_text(json.dumps(description, indent=2))

@@ -93,7 +93,7 @@ def test_killed_in_every_step_it_ends_with_the_same_result(log_config: tuple[Con
     outcome = read_outcome(disturbed.metadata)
     assert outcome.metrics == expected.metrics
     assert outcome.blessed and outcome.pushed_version == 1
-    for export in (config.name, f"{config.name}_scann"):
+    for export in (config.name, f"{config.name}_ivf", f"{config.name}_scann"):
         served = [_served_ids(export, work) for work in (quiet, disturbed)]
         assert served[0] == served[1]
 

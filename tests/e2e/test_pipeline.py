@@ -35,7 +35,8 @@ def test_a_good_model_is_blessed_and_pushed_beside_its_floors(first: Run) -> Non
     assert outcome.metrics["sequential_rules"]["HR@10"] == 1.0, "the ring is what the rules count"
     assert outcome.metrics["dimerec"]["HR@10"] > outcome.metrics["popularity"]["HR@10"]
     assert (first.workdir / "serving" / "dimerec" / "1" / "saved_model.pb").exists()
-    assert (first.workdir / "serving" / "dimerec_scann" / "1" / "saved_model.pb").exists()
+    for export in ("dimerec_ivf", "dimerec_scann"):
+        assert (first.workdir / "serving" / export / "1" / "saved_model.pb").exists()
     print_outcome(first.config, outcome)
 
 
@@ -114,7 +115,7 @@ def test_a_baseline_is_found_only_where_models_are_measured_alike(first: Run, tm
     assert baselines(data={"path": first.config.data.path, "split": {"kind": "global_time"}}) == 0
 
 
-@pytest.mark.parametrize("export", ["dimerec", "dimerec_scann"])
+@pytest.mark.parametrize("export", ["dimerec", "dimerec_ivf", "dimerec_scann"])
 def test_the_server_gives_the_ids_that_the_evaluator_counted(first: Run, export: str) -> None:
     examples = list(read_split(first.outcome.examples_uri, "test"))
     server = start_server({export: first.workdir / "serving" / export}, "127.0.0.1:0")

@@ -11,7 +11,7 @@ from tensorflow.core.protobuf.saved_model_pb2 import SavedModel
 
 from dimerec_tf.config import Config, parse_config
 from dimerec_tf.evaluation.evaluator import retrieve, target_ranks
-from dimerec_tf.export.save import RECORD, save_exact, save_scann
+from dimerec_tf.export.save import RECORD, save_exact, save_indexed
 from dimerec_tf.models.dimerec import DimeRec
 from dimerec_tf.retrieval.exact import ExactRetriever, ModelScorer
 
@@ -19,6 +19,7 @@ NUM_ITEMS = 300
 COUNTS = np.ones(NUM_ITEMS + 1, np.int64)
 IDS = [f"item-{row}" for row in range(1, NUM_ITEMS + 1)]
 RNG = np.random.default_rng(8)
+HISTORIES = RNG.integers(1, NUM_ITEMS + 1, (40, 6))
 
 
 @pytest.fixture(scope="module")
@@ -42,9 +43,10 @@ def exports(config: Config, scorer: ModelScorer, tmp_path_factory: pytest.TempPa
     root = tmp_path_factory.mktemp("exports")
     vocabulary = root / "items.txt"
     vocabulary.write_text("".join(f"{item}\n" for item in IDS))
-    paths = {"exact": root / "exact", "scann": root / "scann"}
+    paths = {name: root / name for name in ("exact", *config.export.indexes)}
     save_exact(scorer, vocabulary, config, paths["exact"])
-    save_scann(scorer, vocabulary, config, paths["scann"])
+    for index in config.export.indexes:
+        save_indexed(index, scorer, HISTORIES, vocabulary, config, paths[index])
     vocabulary.unlink()
     return paths
 
@@ -63,7 +65,7 @@ class Served:
         return self.session.run({name: info.name for name, info in definition.outputs.items()}, feed)
 
 
-@pytest.fixture(params=["exact", "scann"])
+@pytest.fixture(params=["exact", "ivf", "scann"])
 def served(request: pytest.FixtureRequest, exports: dict[str, Path]) -> Iterator[Served]:
     model = Served(exports[request.param])
     yield model
@@ -154,13 +156,13 @@ def test_served_ids_are_the_evaluated_ids(served: Served, scorer: ModelScorer) -
     assert ranks.tolist() == [[5.0]] * len(histories)
 
 
-def test_the_exact_export_has_core_ops_only(exports: dict[str, Path]) -> None:
+def test_only_the_scann_export_has_ops_outside_the_core(exports: dict[str, Path]) -> None:
     def ops(path: Path) -> set[str]:
         graph = SavedModel.FromString((path / "saved_model.pb").read_bytes()).meta_graphs[0].graph_def
         functions = [node.op for function in graph.library.function for node in function.node_def]
         return {node.op for node in graph.node} | set(functions)
 
-    assert not [op for op in ops(exports["exact"]) if ">" in op]
+    assert not [op for name in ("exact", "ivf") for op in ops(exports[name]) if ">" in op]
     assert [op for op in ops(exports["scann"]) if op.startswith("Scann>")]
 
 
@@ -190,7 +192,10 @@ def test_the_record_says_what_was_exported(exports: dict[str, Path], config: Con
     for index, path in exports.items():
         record = json.loads((path / RECORD).read_text())
         assert (record["index"], record["items"]) == (index, NUM_ITEMS)
-        if index == "scann":
-            assert record["index_recall"] == {"k": 50, "histories": 256, "recall": 1.0}
+        assert record["bytes"] > 0
+        if index != "exact":
+            assert record["index_recall"] == {"k": 50, "histories": 40, "recall": 1.0}
+            assert record["index_settings"]["leaves_to_search"] == record["index_settings"]["leaves"]
+            assert record["index_build_seconds"] >= 0
         assert record["config_fingerprint"] == config.fingerprint()
         assert Config.model_validate(record["config"]) == config

@@ -5,7 +5,6 @@ import tensorflow as tf
 from dimerec_tf.config import parse_config
 from dimerec_tf.models.dimerec import DimeRec
 from dimerec_tf.retrieval.exact import ExactRetriever, ModelScorer, best_unblocked
-from dimerec_tf.retrieval.scann import ScannRetriever
 
 NUM_ITEMS = 200
 COUNTS = np.ones(NUM_ITEMS + 1, np.int64)
@@ -49,22 +48,6 @@ def test_model_scores_are_inner_products_of_query_and_items(scorer: ModelScorer)
 def test_an_unknown_history_is_answered_by_popularity(scorer: ModelScorer) -> None:
     _, rows = ExactRetriever(scorer).search(tf.zeros([1, 2], tf.int64), tf.constant([[2]], tf.int64), tf.constant(4))
     assert rows.numpy().tolist() == [[1, 3, 4, 5]]
-
-
-@pytest.mark.parametrize("blocked_count", [0, 20, 195])
-@pytest.mark.parametrize("empty_row", [False, True])
-def test_scann_gives_the_exact_answer_on_a_small_catalogue(
-    scorer: ModelScorer, blocked_count: int, empty_row: bool
-) -> None:
-    scann = ScannRetriever(scorer, max_k=20, max_blocked=30)
-    history = RNG.integers(1, NUM_ITEMS + 1, (5, 4))
-    if empty_row:
-        history[2] = 0
-    blocked = tf.constant(RNG.integers(1, NUM_ITEMS + 1, (5, blocked_count)))
-    expected = ExactRetriever(scorer).search(tf.constant(history), blocked, tf.constant(20))
-    found = scann.search(tf.constant(history), blocked, tf.constant(20))
-    np.testing.assert_array_equal(found[1], expected[1])
-    np.testing.assert_allclose(found[0], expected[0], atol=1e-5)
 
 
 def test_an_item_is_scored_by_its_best_query() -> None:

@@ -7,11 +7,12 @@ from pathlib import Path
 from tfx.components.trainer.fn_args_utils import FnArgs
 
 from dimerec_tf.config import Config
-from dimerec_tf.export.save import save_exact, save_scann
+from dimerec_tf.export.recall import sample_histories
+from dimerec_tf.export.save import save_exact, save_indexed
 from dimerec_tf.retrieval.exact import ModelScorer
 from dimerec_tf.training.fit import fit
 from dimerec_tf.training.sequences import Sequences
-from tfx_pipeline.components.atomic_pusher.executor import SCANN_FOLDER
+from tfx_pipeline.components.atomic_pusher.executor import index_folder
 from tfx_pipeline.modules.transformed import num_items, training_sequences, vocabulary_file
 
 
@@ -28,8 +29,10 @@ def run_fn(fn_args: FnArgs) -> None:
     scorer = ModelScorer(model)
     exact_path = Path(fn_args.serving_model_dir)
     save_exact(scorer, vocabulary_file(fn_args), config, exact_path)
-    if config.export.scann:
-        save_scann(scorer, vocabulary_file(fn_args), config, exact_path.with_name(SCANN_FOLDER))
+    histories = sample_histories(sequences, config.model.max_history)
+    for index in config.export.indexes:
+        path = index_folder(exact_path, index)
+        save_indexed(index, scorer, histories, vocabulary_file(fn_args), config, path)
     shutil.rmtree(checkpoint_dir)
 
 

@@ -3,7 +3,7 @@
 import filecmp
 import shutil
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from tfx.components.pusher.executor import Executor as PusherExecutor
 from tfx.proto import pusher_pb2
@@ -11,17 +11,18 @@ from tfx.types import artifact_utils, standard_component_specs
 from tfx.types.artifact import Artifact
 from tfx.utils import proto_utils
 
-SCANN_FOLDER = "Format-Serving-ScaNN"
-SCANN_SUFFIX = "_scann"
+from dimerec_tf.config import IndexName
+
 TEMPORARY_PREFIX = ".tmp-"
 
 
 class Executor(PusherExecutor):
     """Copies to a temporary neighbour and renames it to the next version number.
 
-    The exact export goes to `<base>/<version>`; a ScaNN export beside it goes to `<base>_scann/<version>` first, under
-    the same number. What a killed push left is removed or completed; a published version is never replaced, as a server
-    may have loaded it. If the newest version already is this model, nothing is copied and that version is recorded.
+    The exact export goes to `<base>/<version>`; those with an index beside it go to `<base>_ivf/<version>` and
+    `<base>_scann/<version>` first, under the same number. What a killed push left is removed or completed; a published
+    version is never replaced, as a server may have loaded it. If the newest version already is this model, nothing is
+    copied and that version is recorded.
     """
 
     def Do(
@@ -43,26 +44,31 @@ class Executor(PusherExecutor):
         proto_utils.json_to_proto(exec_properties[standard_component_specs.PUSH_DESTINATION_KEY], destination)
         base = _local(destination.filesystem.base_directory)
         exact = _local(self.GetModelPath(input_dict))
-        version = push(exact, exact.with_name(SCANN_FOLDER), base)
+        version = push(exact, base)
         self._MarkPushed(pushed, pushed_destination=str(base / str(version)), pushed_version=str(version))
 
 
-def push(exact: Path, scann: Path, base: Path) -> int:
-    """Makes the exports the newest version below `base` and returns its number.
+def index_folder(exact: Path, index: IndexName) -> Path:
+    """Where the export with an index lies, beside the exact one."""
+    return exact.with_name(f"{exact.name}-{index}")
+
+
+def push(exact: Path, base: Path) -> int:
+    """Makes an export, and those with an index beside it, the newest version below `base` and returns its number.
 
     Args:
-        exact: the export that goes to `base`.
-        scann: the one that goes to its `_scann` neighbour; it may be missing.
-        base: directory of versions.
+        exact: the export that goes to `base`; see `index_folder` for the others, each of which may be missing.
+        base: directory of versions; that of an index is its neighbour with the index's name behind an underscore.
     """
-    scann_base = base.with_name(base.name + SCANN_SUFFIX)
-    for directory in (base, scann_base):
+    bases = {index: base.with_name(f"{base.name}_{index}") for index in get_args(IndexName)}
+    for directory in (base, *bases.values()):
         for leftover in directory.glob(f"{TEMPORARY_PREFIX}*"):
             shutil.rmtree(leftover)
-    exports = ([(scann, scann_base)] if scann.is_dir() else []) + [(exact, base)]
-    newest = max([0, *_versions(base), *_versions(scann_base)])
+    indexed = [(index_folder(exact, index), target) for index, target in bases.items()]
+    exports = [*((source, target) for source, target in indexed if source.is_dir()), (exact, base)]
+    newest = max([0, *(version for directory in (base, *bases.values()) for version in _versions(directory))])
     missing = [(source, target) for source, target in exports if not _same_files(source, target / str(newest))]
-    # A push that was killed between the two exports goes on under its number.
+    # A push that was killed between exports goes on under its number.
     begun = len(missing) < len(exports) and not any((target / str(newest)).exists() for _, target in missing)
     version = newest if begun else newest + 1
     for source, target in missing if begun else exports:

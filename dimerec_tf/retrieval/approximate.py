@@ -1,0 +1,91 @@
+"""Approximate retrieval: an index proposes candidates, what may be returned of them is ranked by exact scores."""
+
+from typing import Protocol
+
+import numpy as np
+import tensorflow as tf
+
+from dimerec_tf.retrieval.exact import ExactRetriever, ModelScorer, has_events
+
+EXHAUSTIVE_BELOW = 20_000
+MAX_BLOCKED = 400
+
+
+class Index(Protocol):
+    """Proposes items for query vectors.
+
+    Attributes:
+        name: what the export is called.
+        num_candidates: how many it proposes for a query.
+        settings: what it was built with, for the record.
+    """
+
+    name: str
+    num_candidates: int
+    settings: dict[str, int]
+
+    def candidates(self, queries: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """Vectors `[queries, dim]` to inner products float32 and rows int64, both `[queries, num_candidates]`, best
+        first; past the end of what was searched the score is -inf.
+        """
+        ...
+
+
+class ApproximateRetriever(tf.Module):
+    """Searches an index for the items whose vectors have the largest inner product with the interest vector.
+
+    A history without any known item, and one of whose candidates fewer than `max_k` may be returned, are answered by
+    the exact search: no request gets fewer items for it. The answer to a history does not depend on the others in its
+    batch.
+
+    Args:
+        scorer: holds the model and its item vectors.
+        index: of the same item vectors.
+        max_k: the largest `k` of a request.
+    """
+
+    def __init__(self, scorer: ModelScorer, index: Index, max_k: int) -> None:
+        super().__init__()
+        self.scorer = scorer
+        self.index = index
+        self.max_k = max_k
+        self.exact = ExactRetriever(scorer)
+
+    def search(self, history: tf.Tensor, blocked: tf.Tensor, k: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """See `Retriever`; `k` is at most `max_k`."""
+        if self.index.num_candidates < self.max_k:  # a catalogue of fewer items
+            return self.exact.search(history, blocked, k)
+        scores, rows = self._open_candidates(history, blocked)
+        open_count = tf.math.count_nonzero(scores > -np.inf, axis=1, keepdims=True)
+        answerable = has_events(history) & (open_count >= self.max_k)
+        best, positions = tf.math.top_k(scores, k=k)
+        found = best, tf.gather(rows, positions, batch_dims=1)
+        exact = tf.cond(tf.reduce_all(answerable), lambda: found, lambda: self.exact.search(history, blocked, k))
+        return tf.where(answerable, found[0], exact[0]), tf.where(answerable, found[1], exact[1])
+
+    def _open_candidates(self, history: tf.Tensor, blocked: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """The candidates; a blocked one's score is -inf."""
+        scores, rows = self._candidates(history)
+        blocked = tf.sort(tf.pad(blocked, [[0, 0], [1, 0]]), axis=1)
+        places = tf.minimum(tf.searchsorted(blocked, rows), tf.shape(blocked)[1] - 1)
+        return tf.where(tf.gather(blocked, places, batch_dims=1) == rows, -np.inf, scores), rows
+
+    def _candidates(self, history: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """Scores and rows `[batch, queries * candidates]`; of an item that several queries found, the best counts."""
+        queries = self.scorer.model.query(history)
+        batch, width = tf.shape(queries)[0], queries.shape[1] * self.index.num_candidates
+        found = self.index.candidates(tf.reshape(queries, [-1, queries.shape[2]]))
+        scores, rows = (tf.reshape(part, [batch, width]) for part in found)
+        if queries.shape[1] == 1:
+            return scores, rows
+        order = tf.argsort(scores, direction="DESCENDING", stable=True)
+        scores, rows = (tf.gather(part, order, batch_dims=1) for part in (scores, rows))
+        by_row = tf.argsort(rows, stable=True)
+        scores, rows = (tf.gather(part, by_row, batch_dims=1) for part in (scores, rows))
+        repeated = tf.concat([tf.zeros([batch, 1], tf.bool), rows[:, 1:] == rows[:, :-1]], axis=1)
+        return tf.where(repeated, -np.inf, scores), rows
+
+
+def candidates_for(max_k: int, num_items: int) -> int:
+    """How many items an index has to propose, so that blocked ones can be left out."""
+    return min(max_k + MAX_BLOCKED, num_items)

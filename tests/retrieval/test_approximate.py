@@ -1,0 +1,149 @@
+"""Indexes that search a part of their leaves: approximate, but the same for a history in any batch."""
+
+from collections.abc import Callable
+from typing import get_args
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from dimerec_tf.config import ExportConfig, IndexName, parse_config
+from dimerec_tf.export import indexes
+from dimerec_tf.export.indexes import ivf_retriever, scann_retriever
+from dimerec_tf.export.recall import index_recall, sample_histories
+from dimerec_tf.models.dimerec import DimeRec
+from dimerec_tf.retrieval.approximate import ApproximateRetriever
+from dimerec_tf.retrieval.exact import ModelScorer
+from dimerec_tf.retrieval.ivf import IvfIndex, default_leaves
+from dimerec_tf.retrieval.scann import ScannIndex
+from dimerec_tf.training.sequences import Sequences
+
+NUM_ITEMS, K, CANDIDATES = 2000, 20, 50
+RNG = np.random.default_rng(3)
+HISTORIES = RNG.integers(1, NUM_ITEMS + 1, (6, 4))
+NOTHING = np.zeros((6, 1), np.int64)
+
+
+def make_scorer(num_items: int, **model: object) -> ModelScorer:
+    config = parse_config({"model": {"dim": 8, "max_history": 6, "diffusion": {"num_steps": 4}, **model}})
+    return ModelScorer(DimeRec(config.model, np.ones(num_items + 1, np.int64), seed=1))
+
+
+def make_retriever(
+    name: IndexName, scorer: ModelScorer, leaves: int, searched: int, candidates: int = CANDIDATES
+) -> ApproximateRetriever:
+    if name == "ivf":
+        index = IvfIndex(scorer.item_vectors.numpy(), candidates, leaves, searched)
+    else:
+        index = ScannIndex(scorer.item_vectors, candidates, leaves, searched)
+    return ApproximateRetriever(scorer, index, K)
+
+
+@pytest.fixture(scope="module", params=get_args(IndexName))
+def name(request: pytest.FixtureRequest) -> IndexName:
+    return request.param
+
+
+@pytest.fixture(scope="module")
+def partial(name: IndexName) -> ApproximateRetriever:
+    return make_retriever(name, make_scorer(NUM_ITEMS), leaves=20, searched=2)
+
+
+def ids(retriever: ApproximateRetriever, histories: np.ndarray, blocked: np.ndarray, k: int = K) -> list[list[int]]:
+    return retriever.search(tf.constant(histories), tf.constant(blocked), tf.constant(k))[1].numpy().tolist()
+
+
+def test_a_part_of_the_leaves_is_not_exact_and_the_recall_says_so(partial: ApproximateRetriever) -> None:
+    exact = partial.exact.search(tf.constant(HISTORIES), tf.constant(NOTHING), tf.constant(K))[1].numpy().tolist()
+    found = ids(partial, HISTORIES, NOTHING)
+    assert found != exact and all(len(set(row) - {0}) == K for row in found)
+    hits = sum(len(set(one) & set(other)) for one, other in zip(found, exact, strict=True))
+    assert index_recall(partial, HISTORIES) == {"k": K, "histories": 6, "recall": round(hits / (6 * K), 4)}
+    assert 0 < hits < 6 * K
+
+
+def test_neither_a_cold_row_nor_one_with_many_blocked_items_changes_the_others(partial: ApproximateRetriever) -> None:
+    plain = ids(partial, HISTORIES, NOTHING)
+    cold = HISTORIES.copy()
+    cold[2] = 0
+    blocked = np.zeros((6, 1900), np.int64)
+    blocked[4] = np.arange(1, 1901)
+    found = ids(partial, cold, blocked)
+    assert found[2] == list(range(1, K + 1))
+    assert set(found[4]) <= set(range(1901, NUM_ITEMS + 1)) and len(set(found[4])) == K
+    assert [found[row] for row in (0, 1, 3, 5)] == [plain[row] for row in (0, 1, 3, 5)]
+    alone = [ids(partial, HISTORIES[[row]], NOTHING[[row]])[0] for row in range(6)]
+    assert alone == plain
+
+
+def test_leaves_with_too_few_items_give_no_shorter_answer(name: IndexName) -> None:
+    small = make_retriever(name, make_scorer(200), leaves=40, searched=1)
+    found = ids(small, HISTORIES % 200 + 1, NOTHING)
+    assert found == small.exact.search(tf.constant(HISTORIES % 200 + 1), NOTHING, tf.constant(K))[1].numpy().tolist()
+
+
+def test_an_item_that_several_queries_find_is_listed_once_with_its_best_score(name: IndexName) -> None:
+    scorer = make_scorer(300, retrieval="interests")
+    retriever = make_retriever(name, scorer, leaves=1, searched=1, candidates=300)
+    histories, blocked = tf.constant(HISTORIES % 300 + 1), tf.constant(HISTORIES % 300 + 1)
+    assert scorer.model.query(histories).shape[1] == 3
+    scores, rows = retriever.search(histories, blocked, tf.constant(K))
+    exact_scores, exact_rows = retriever.exact.search(histories, blocked, tf.constant(K))
+    np.testing.assert_array_equal(rows, exact_rows)
+    np.testing.assert_allclose(scores, exact_scores, rtol=1e-5)
+
+
+@pytest.mark.parametrize("blocked_count", [0, 20, 195])
+@pytest.mark.parametrize("empty_row", [False, True])
+def test_all_leaves_give_the_exact_answer(name: IndexName, blocked_count: int, empty_row: bool) -> None:
+    retriever = make_retriever(name, make_scorer(200), leaves=5, searched=5)
+    history = HISTORIES % 200 + 1
+    if empty_row:
+        history[2] = 0
+    blocked = tf.constant(RNG.integers(1, 201, (6, blocked_count)))
+    expected = retriever.exact.search(tf.constant(history), blocked, tf.constant(K))
+    found = retriever.search(tf.constant(history), blocked, tf.constant(K))
+    np.testing.assert_array_equal(found[1], expected[1])
+    np.testing.assert_allclose(found[0], expected[0], atol=1e-5)
+
+
+def test_ivf_scores_the_items_of_the_leaves_that_agree_most() -> None:
+    vectors = RNG.normal(size=(500, 8)).astype(np.float32)
+    index = IvfIndex(vectors, num_candidates=12, leaves=10, leaves_to_search=3)
+    queries = RNG.normal(size=(4, 8)).astype(np.float32)
+    scores, rows = index.candidates(tf.constant(queries))
+    centres = np.stack([vectors[index.leaf_of_item == leaf].mean(axis=0) for leaf in range(10)])
+    assert np.abs(centres - index.centres.numpy()).max() < 1
+    for query, own_scores, own_rows in zip(queries, scores.numpy(), rows.numpy(), strict=True):
+        visited = np.argsort(-(index.centres.numpy() @ query))[:3]
+        inside = np.flatnonzero(np.isin(index.leaf_of_item, visited))
+        best = inside[np.argsort(-(vectors[inside] @ query))[:12]]
+        assert own_rows.tolist() == (best + 1).tolist()
+        np.testing.assert_allclose(own_scores, vectors[best] @ query, rtol=1e-5)
+
+
+@pytest.mark.parametrize("build", [ivf_retriever, scann_retriever])
+def test_an_index_searches_as_many_leaves_as_the_target_recall_asks(
+    build: Callable[..., ApproximateRetriever], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(indexes, "EXHAUSTIVE_BELOW", 100)
+    scorer = make_scorer(NUM_ITEMS)
+    histories = RNG.integers(1, NUM_ITEMS + 1, (60, 4))
+    searched = []
+    for target in (0.3, 0.9, 1.0):
+        retriever = build(scorer, ExportConfig(max_k=K, leaves=32, target_recall=target), histories)
+        assert index_recall(retriever, histories)["recall"] >= target
+        searched.append(retriever.index.settings["leaves_to_search"])
+    assert searched == sorted(searched) and searched[0] < searched[-1] <= 32
+
+
+def test_small_catalogues_have_one_leaf_and_large_ones_many() -> None:
+    assert [default_leaves(count) for count in (10, 19_999, 20_000, 1_000_000)] == [1, 1, 141, 1000]
+
+
+def test_histories_for_the_recall_are_the_latest_events_of_sequences_all_over_the_log() -> None:
+    sequences = Sequences.from_lists([[1, 2, 3, 4], [], [5], *([[7]] * 600)])
+    histories = sample_histories(sequences, 3)
+    assert histories.shape == (256, 3)
+    assert histories[0].tolist() == [2, 3, 4] and histories[-1].tolist() == [7, 0, 0]
+    assert sample_histories(Sequences.from_lists([[1], [2, 3]]), 2).tolist() == [[1, 0], [2, 3]]
