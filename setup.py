@@ -20,7 +20,12 @@ CORE = [
     "scipy>=1.10",
     "typer>=0.12",
 ]
-SERVING = ["tensorflow-serving-api==2.16.1", "grpcio>=1.60"]
+SERVING = [
+    "tensorflow-serving-api==2.16.1",
+    "grpcio>=1.60",
+    "grpcio-health-checking==1.48.2",  # the newest that generated code with protobuf 3.20 fits
+    "grpcio-reflection==1.48.2",
+]
 SCANN = ["scann==1.3.2"]
 PIPELINE = [
     "tfx==1.16.0",

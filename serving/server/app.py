@@ -2,14 +2,19 @@
 
 from concurrent import futures
 from pathlib import Path
+from time import sleep
 
 import grpc
+from grpc_health.v1 import health_pb2_grpc
 from tensorflow_serving.apis import model_service_pb2_grpc, prediction_service_pb2_grpc
 
 from serving.server.errors import ServerStartError
+from serving.server.health import Health
 from serving.server.manager import ModelManager
 from serving.server.model_service import ModelService
+from serving.server.prediction import Predictor
 from serving.server.prediction_service import PredictionService
+from serving.server.reflection import add_reflection
 
 WORKERS = 16
 MAX_MESSAGE_BYTES = 64 * 1024 * 1024
@@ -30,13 +35,22 @@ class RunningServer:
         manager: knows which versions are served.
     """
 
-    def __init__(self, server: grpc.Server, port: int, manager: ModelManager) -> None:
+    def __init__(self, server: grpc.Server, port: int, manager: ModelManager, health: Health) -> None:
         self._server = server
+        self._health = health
         self.port = port
         self.manager = manager
 
-    def stop(self, grace_seconds: float = GRACE_SECONDS) -> None:
-        """Refuses new calls, lets those in flight end for at most `grace_seconds`, and frees the models."""
+    def stop(self, grace_seconds: float = GRACE_SECONDS, drain_seconds: float = 0.0) -> None:
+        """Drains the server and frees the models.
+
+        Args:
+            grace_seconds: how long the requests in flight may take to end, once no new one is taken.
+            drain_seconds: how long, before that, everything is still answered while the health service says
+                NOT_SERVING, so that a load balancer can turn away first.
+        """
+        self._health.stop_serving()
+        sleep(drain_seconds)
         self._server.stop(grace_seconds).wait()
         self.manager.close()
 
@@ -57,8 +71,8 @@ def start_server(models: dict[str, Path], address: str) -> RunningServer:
     manager = ModelManager(models)
     executor = futures.ThreadPoolExecutor(WORKERS, thread_name_prefix="grpc")
     server = grpc.server(executor, options=_OPTIONS)
-    prediction_service_pb2_grpc.add_PredictionServiceServicer_to_server(PredictionService(manager), server)
-    model_service_pb2_grpc.add_ModelServiceServicer_to_server(ModelService(manager), server)
+    health = Health(manager)
+    _add_services(server, manager, health)
     # The port opens last: whoever finds it open finds the models loaded.
     manager.start()
     try:
@@ -69,7 +83,15 @@ def start_server(models: dict[str, Path], address: str) -> RunningServer:
             f"Cannot listen on {address}. If another server is using it, choose another port."
         ) from error
     server.start()
-    return RunningServer(server, port, manager)
+    return RunningServer(server, port, manager, health)
+
+
+def _add_services(server: grpc.Server, manager: ModelManager, health: Health) -> None:
+    predictions = PredictionService(manager, Predictor(manager))
+    prediction_service_pb2_grpc.add_PredictionServiceServicer_to_server(predictions, server)
+    model_service_pb2_grpc.add_ModelServiceServicer_to_server(ModelService(manager), server)
+    health_pb2_grpc.add_HealthServicer_to_server(health.servicer, server)
+    add_reflection(server)
 
 
 def _check(models: dict[str, Path]) -> None:

@@ -2,7 +2,7 @@
 
 import logging
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -26,16 +26,22 @@ class ModelManager:
 
     def __init__(self, models: Mapping[str, Path]) -> None:
         self._models = {name: ServedModel(name, base) for name, base in models.items()}
+        self._listeners: list[Callable[[], None]] = []
         self._stopping = threading.Event()
         self._watchers = [
             threading.Thread(target=self._watch, args=(model,), name=f"watch-{name}", daemon=True)
             for name, model in self._models.items()
         ]
 
+    def subscribe(self, listener: Callable[[], None]) -> None:
+        """Calls `listener` after each look at the models, from the thread that looked. Before `start`."""
+        self._listeners.append(listener)
+
     def start(self) -> None:
         """Loads what is there, then watches in the background, a thread for each model."""
         for model in self._models.values():
             model.poll()
+        self._tell_listeners()
         for watcher in self._watchers:
             watcher.start()
 
@@ -57,6 +63,10 @@ class ModelManager:
             if lease is None:
                 raise _not_found(spec)
             yield lease
+
+    def names(self) -> list[str]:
+        """The names of the models."""
+        return list(self._models)
 
     def statuses(self, name: str) -> dict[int, VersionStatus]:
         """The versions of a model by number; empty for an unknown model."""
@@ -84,8 +94,13 @@ class ModelManager:
         while not self._stopping.wait(POLL_SECONDS):
             try:
                 model.poll()
+                self._tell_listeners()
             except Exception:  # the watch must outlive whatever one round meets
                 logger.exception("Watching %s failed; trying again", model.base)
+
+    def _tell_listeners(self) -> None:
+        for listener in self._listeners:
+            listener()
 
 
 def _not_found(spec: model_pb2.ModelSpec) -> RequestError:

@@ -10,7 +10,7 @@ from tensorflow_serving.apis import (
 
 from serving.server.errors import RequestError, aborting
 from serving.server.manager import ModelManager
-from serving.server.prediction_service import checked_spec
+from serving.server.prediction import checked_spec
 from serving.server.served_model import VersionStatus
 
 
