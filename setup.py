@@ -44,7 +44,11 @@ setup(
     license="Apache-2.0",
     python_requires=">=3.10,<3.11",
     packages=find_packages(include=["dimerec_tf*", "tfx_pipeline*", "serving*"]),
-    package_data={"dimerec_tf": ["presets/*.yaml", "py.typed"], "tfx_pipeline": ["schema/schema.pbtxt"]},
+    package_data={
+        "dimerec_tf": ["presets/*.yaml", "py.typed"],
+        "tfx_pipeline": ["schema/schema.pbtxt"],
+        "serving": ["server/proto/*.proto"],
+    },
     install_requires=CORE,
     extras_require={
         "scann": SCANN,

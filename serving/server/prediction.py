@@ -1,50 +1,31 @@
 """The one way to an answer: every Predict, whatever protocol it came by, goes through here."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from time import monotonic
 from typing import Any
 
 import grpc
+import numpy as np
 import tensorflow as tf
 from tensorflow_serving.apis import model_pb2, predict_pb2
 
+from serving.server.batching import Batcher
+from serving.server.call import Call
 from serving.server.errors import RequestError
 from serving.server.manager import ModelManager
 from serving.server.served_model import Lease
-
-
-@dataclass(frozen=True)
-class Call:
-    """Who waits for an answer, and how long.
-
-    Attributes:
-        deadline: on the clock of `time.monotonic`, None for none.
-        is_waiting: false once the caller has gone.
-    """
-
-    deadline: float | None = None
-    is_waiting: Callable[[], bool] = lambda: True
-
-    @staticmethod
-    def of(context: grpc.ServicerContext) -> "Call":
-        """The call of a gRPC request."""
-        seconds = context.time_remaining()
-        return Call(None if seconds is None else monotonic() + seconds, context.is_active)
-
-    def check(self) -> None:
-        """Raises a `RequestError` if nobody waits for the answer any more."""
-        if not self.is_waiting():
-            raise RequestError(grpc.StatusCode.CANCELLED, "The caller went away before its request was started.")
-        if self.deadline is not None and monotonic() >= self.deadline:
-            raise RequestError(grpc.StatusCode.DEADLINE_EXCEEDED, "The deadline passed before the request was started.")
+from serving.server.signature import Signature
 
 
 class Predictor:
-    """Answers requests from the versions that a manager serves. Any number of threads may share it."""
+    """Answers requests from the versions that a manager serves. Any number of threads may share it.
 
-    def __init__(self, manager: ModelManager) -> None:
+    Args:
+        manager: knows the versions.
+        batcher: computes requests together; None to compute each in the thread that asks.
+    """
+
+    def __init__(self, manager: ModelManager, batcher: Batcher | None = None) -> None:
         self._manager = manager
+        self._batcher = batcher
 
     def predict(self, request: predict_pb2.PredictRequest, call: Call | None = None) -> predict_pb2.PredictResponse:
         """Answers one request.
@@ -61,8 +42,19 @@ class Predictor:
         spec = checked_spec(request)
         signature_name = spec.signature_name or tf.saved_model.DEFAULT_SERVING_SIGNATURE_DEF_KEY
         with self._manager.lease(spec) as lease:
-            outputs = lease.loaded.run(signature_name, request.inputs, request.output_filter)
-        return predict_pb2.PredictResponse(model_spec=answering_spec(spec.name, lease, signature_name), outputs=outputs)
+            signature = lease.loaded.signature(signature_name)
+            arrays, aliases = signature.read(request.inputs), signature.wanted(request.output_filter)
+            values = self._compute(signature, arrays, aliases, call)
+        return predict_pb2.PredictResponse(
+            model_spec=answering_spec(spec.name, lease, signature_name), outputs=signature.write(values)
+        )
+
+    def _compute(
+        self, signature: Signature, arrays: dict[str, np.ndarray], aliases: list[str], call: Call
+    ) -> dict[str, np.ndarray]:
+        if self._batcher is None:
+            return signature.compute(arrays, aliases)
+        return self._batcher.run(signature, arrays, aliases, call)
 
 
 def checked_spec(request: Any) -> model_pb2.ModelSpec:

@@ -12,9 +12,10 @@ from tensorflow_serving.apis import (
     regression_pb2,
 )
 
+from serving.server.call import Call
 from serving.server.errors import RequestError, aborting
 from serving.server.manager import ModelManager
-from serving.server.prediction import Call, Predictor, answering_spec, checked_spec
+from serving.server.prediction import Predictor, answering_spec, checked_spec
 
 _SIGNATURE_FIELD = "signature_def"
 

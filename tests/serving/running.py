@@ -11,6 +11,7 @@ import grpc
 from tensorflow_serving.apis import model_service_pb2_grpc, prediction_service_pb2_grpc
 
 from serving.server.app import RunningServer, start_server
+from serving.server.options import ServerOptions
 from serving.server.served_model import State
 from tests.serving.toy import NAME, request
 
@@ -46,8 +47,8 @@ class Stubs:
 
 
 @contextmanager
-def serving(base: Path) -> Iterator[Stubs]:
-    server = start_server({NAME: base}, "127.0.0.1:0")
+def serving(base: Path, options: ServerOptions | None = None) -> Iterator[Stubs]:
+    server = start_server({NAME: base}, "127.0.0.1:0", options)
     with grpc.insecure_channel(f"127.0.0.1:{server.port}") as channel:
         yield Stubs(
             server,

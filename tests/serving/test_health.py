@@ -112,8 +112,10 @@ def test_open_reflection_streams_take_no_thread_from_predict(
         yield reflection_pb2.ServerReflectionRequest(list_services="")
         done.wait(TIMEOUT)
 
-    streams = [reflect.ServerReflectionInfo(stay_silent(), timeout=TIMEOUT) for _ in range(THREADS + 20)]
-    next(streams[0])
+    streams = [reflect.ServerReflectionInfo(stay_silent(), timeout=TIMEOUT) for _ in range(THREADS)]
+    for stream in streams:
+        next(stream)
+    streams += [reflect.ServerReflectionInfo(stay_silent(), timeout=TIMEOUT) for _ in range(20)]
     assert toy_server.answered_by() == 7
     for stream in streams:
         stream.cancel()
