@@ -12,6 +12,7 @@ from serving.server.batching import Batcher
 from serving.server.errors import ServerStartError
 from serving.server.health import Health
 from serving.server.manager import ModelManager
+from serving.server.model_config import ModelSettings, check_name
 from serving.server.model_service import ModelService
 from serving.server.options import ServerOptions
 from serving.server.overload import CountingExecutor, RefuseOverload
@@ -55,35 +56,35 @@ class RunningServer:
         _close(self.manager, self._batcher)
 
 
-def start_server(models: Mapping[str, Path], address: str, options: ServerOptions | None = None) -> RunningServer:
-    """Loads the newest version of each model, then opens the port.
+def start_server(
+    models: Mapping[str, Path | ModelSettings], address: str, options: ServerOptions | None = None
+) -> RunningServer:
+    """Loads the models, then opens the port.
 
     A model without a version that loads is answered with NOT_FOUND until one appears.
 
     Args:
-        models: base directory of each model, by name.
+        models: settings of each model by name; a path stands for the newest version under it.
         address: `host:port`; port 0 takes a free one.
         options: everything else; None for the defaults.
 
     Raises:
-        ServerStartError: no model is given, a base directory does not exist, or the address cannot be used.
+        ServerStartError: no model is given, a name or a base directory cannot be used, a label names a version that
+            is not loaded, or the address cannot be used.
     """
     options = options or ServerOptions()
-    _check(models)
-    manager = ModelManager(models)
+    manager = ModelManager(_checked(models), options.labels_for_unavailable)
     batcher = None if options.batching is None else Batcher(options.batching)
     health = Health(manager)
     server = _grpc_server(options)
     _add_services(server, manager, Predictor(manager, batcher), health)
-    # The port opens last: whoever finds it open finds the models loaded.
-    manager.start()
     try:
-        port = server.add_insecure_port(address)
-    except RuntimeError as error:
+        # The port opens last: whoever finds it open finds the models loaded.
+        manager.start()
+        port = _open_port(server, address)
+    except ServerStartError:
         _close(manager, batcher)
-        raise ServerStartError(
-            f"Cannot listen on {address}. If another server is using it, choose another port."
-        ) from error
+        raise
     server.start()
     return RunningServer(server, port, manager, health, batcher)
 
@@ -109,18 +110,33 @@ def _add_services(server: grpc.Server, manager: ModelManager, predictor: Predict
     add_reflection(server)
 
 
+def _open_port(server: grpc.Server, address: str) -> int:
+    try:
+        return server.add_insecure_port(address)
+    except RuntimeError as error:
+        raise ServerStartError(
+            f"Cannot listen on {address}. If another server is using it, choose another port."
+        ) from error
+
+
 def _close(manager: ModelManager, batcher: Batcher | None) -> None:
     manager.close()
     if batcher is not None:
         batcher.close()
 
 
-def _check(models: Mapping[str, Path]) -> None:
+def _checked(models: Mapping[str, Path | ModelSettings]) -> dict[str, ModelSettings]:
     if not models:
         raise ServerStartError("No model to serve was given: name at least one directory of versions.")
-    for name, base in models.items():
-        if not base.is_dir():
+    checked = {
+        name: settings if isinstance(settings, ModelSettings) else ModelSettings(settings)
+        for name, settings in models.items()
+    }
+    for name, settings in checked.items():
+        check_name(name)
+        if not settings.base.is_dir():
             raise ServerStartError(
-                f"The base directory of model {name}, {base}, does not exist. It must hold a directory for each "
-                "version, such as 1/ with a saved_model.pb."
+                f"The base directory of model {name}, {settings.base}, does not exist. It must hold a directory for "
+                "each version, such as 1/ with a saved_model.pb."
             )
+    return checked
