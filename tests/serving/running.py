@@ -11,6 +11,8 @@ import grpc
 from tensorflow_serving.apis import model_service_pb2_grpc, prediction_service_pb2_grpc
 
 from serving.server.app import RunningServer, start_server
+from serving.server.model_config import ModelSettings
+from serving.server.options import ServerOptions
 from serving.server.served_model import State
 from tests.serving.toy import NAME, request
 
@@ -33,21 +35,23 @@ class Stubs:
         return {number: status.state for number, status in self.server.manager.statuses(NAME).items()}
 
     def users(self) -> int:
-        """How many requests use the served version now."""
-        lease = self.server.manager._models[NAME]._current
-        return lease.users if lease else 0
+        """How many requests use the served versions now."""
+        return sum(lease.users for lease in self.server.manager._models[NAME]._loaded.values())
 
-    def answered_by(self) -> int:
+    def answered_by(self, label: str = "") -> int:
         """The version that answers a request, by its own word and by its first score."""
-        response = self.predictions.Predict(request([["a"]]), timeout=TIMEOUT)
+        message = request([["a"]])
+        if label:
+            message.model_spec.version_label = label
+        response = self.predictions.Predict(message, timeout=TIMEOUT)
         version = response.model_spec.version.value
         assert response.outputs["scores"].float_val[0] == version, "the answer is of another version than it says"
         return version
 
 
 @contextmanager
-def serving(base: Path) -> Iterator[Stubs]:
-    server = start_server({NAME: base}, "127.0.0.1:0")
+def serving(base: Path | ModelSettings, options: ServerOptions | None = None) -> Iterator[Stubs]:
+    server = start_server({NAME: base}, "127.0.0.1:0", options)
     with grpc.insecure_channel(f"127.0.0.1:{server.port}") as channel:
         yield Stubs(
             server,

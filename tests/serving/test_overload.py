@@ -1,0 +1,41 @@
+"""More requests than threads."""
+
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+
+import grpc
+import numpy as np
+import pytest
+
+from serving.server.app import WORKERS
+from serving.server.options import ServerOptions
+from serving.server.signature import Signature
+from tests.serving.running import TIMEOUT, serving, until
+from tests.serving.toy import request
+
+WAITING = 2
+
+
+def test_overload_is_refused_at_once_and_passes(toy_base: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    compute, gate = Signature.compute, threading.Event()
+
+    def compute_later(self: Signature, arrays: dict[str, np.ndarray], aliases: Sequence[str]) -> dict[str, np.ndarray]:
+        assert gate.wait(TIMEOUT)
+        return compute(self, arrays, aliases)
+
+    monkeypatch.setattr(Signature, "compute", compute_later)
+    with serving(toy_base, ServerOptions(max_waiting_requests=WAITING)) as stubs:
+
+        def ask() -> grpc.Future:
+            return stubs.predictions.Predict.future(request([["a"]]), timeout=TIMEOUT)
+
+        held = [ask() for _ in range(WORKERS + WAITING)]
+        for call in [ask() for _ in range(3)]:
+            error = call.exception(TIMEOUT)
+            assert error.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
+            assert error.details() == "2 requests are waiting already. Try again after a pause."
+        assert not any(call.done() for call in held)
+        gate.set()
+        assert [call.result().model_spec.version.value for call in held] == [7] * len(held)
+        until(lambda: ask().exception(TIMEOUT) is None)
