@@ -33,7 +33,17 @@ PIPELINE = [
     "apache-beam==2.61.0",  # newer releases drop dill, which TFX 1.16 imports
 ]
 FIGURES = ["matplotlib>=3.8"]
-DEV = ["hypothesis", "mypy", "pandas-stubs", "pytest", "pytest-timeout", "ruff", "types-PyYAML", "types-protobuf"]
+DEV = [
+    "hypothesis",
+    "mypy",
+    "pandas-stubs",
+    "pytest",
+    "pytest-timeout",
+    "ruff",
+    "trustme",
+    "types-PyYAML",
+    "types-protobuf",
+]
 
 setup(
     name="dimerec",
