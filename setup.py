@@ -45,6 +45,7 @@ DEV = [
     "pytest",
     "pytest-timeout",
     "ruff",
+    "trustme",
     "types-PyYAML",
     "types-protobuf",
 ]

@@ -9,6 +9,7 @@ from grpc_health.v1 import health_pb2_grpc
 from tensorflow_serving.apis import model_service_pb2_grpc, prediction_service_pb2_grpc
 
 from serving.server.batching import Batcher
+from serving.server.bearer_token import RequireToken
 from serving.server.errors import ServerStartError
 from serving.server.health import Health
 from serving.server.manager import ModelManager
@@ -77,11 +78,11 @@ def start_server(
     batcher = None if options.batching is None else Batcher(options.batching)
     health = Health(manager)
     server = _grpc_server(options)
-    _add_services(server, manager, Predictor(manager, batcher), health)
+    _add_services(server, manager, Predictor(manager, options.limits, batcher), health)
     try:
         # The port opens last: whoever finds it open finds the models loaded.
         manager.start()
-        port = _open_port(server, address)
+        port = _open_port(server, address, options.credentials)
     except ServerStartError:
         _close(manager, batcher)
         raise
@@ -91,9 +92,12 @@ def start_server(
 
 def _grpc_server(options: ServerOptions) -> grpc.Server:
     executor = CountingExecutor(WORKERS if options.batching is None else BATCHING_WORKERS, "grpc")
+    interceptors: list[grpc.ServerInterceptor] = [RefuseOverload(executor, options.max_waiting_requests)]
+    if options.token is not None:
+        interceptors.insert(0, RequireToken(options.token))
     return grpc.server(
         executor,
-        interceptors=[RefuseOverload(executor, options.max_waiting_requests)],
+        interceptors=interceptors,
         options=[
             ("grpc.max_receive_message_length", options.max_message_bytes),
             ("grpc.max_send_message_length", options.max_message_bytes),
@@ -110,9 +114,11 @@ def _add_services(server: grpc.Server, manager: ModelManager, predictor: Predict
     add_reflection(server)
 
 
-def _open_port(server: grpc.Server, address: str) -> int:
+def _open_port(server: grpc.Server, address: str, credentials: grpc.ServerCredentials | None) -> int:
     try:
-        return server.add_insecure_port(address)
+        if credentials is None:
+            return server.add_insecure_port(address)
+        return server.add_secure_port(address, credentials)
     except RuntimeError as error:
         raise ServerStartError(
             f"Cannot listen on {address}. If another server is using it, choose another port."

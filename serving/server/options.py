@@ -1,8 +1,12 @@
 """What can be chosen about a server beside its models."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+
+import grpc
 
 from serving.server.batching_options import BatchingOptions
+from serving.server.bearer_token import BearerToken
+from serving.server.limits import Limits
 
 
 @dataclass(frozen=True)
@@ -12,11 +16,17 @@ class ServerOptions:
     Attributes:
         batching: how requests are joined; None computes each by itself.
         max_waiting_requests: how many requests may wait for a thread; further ones are refused at once.
+        limits: how much one request may ask for.
         max_message_bytes: of a request or a response.
+        credentials: keys and certificates for TLS; None for plain connections.
+        token: what callers must show; None for no such check.
         labels_for_unavailable: whether a version label may name a version that is not loaded.
     """
 
     batching: BatchingOptions | None = None
     max_waiting_requests: int = 256
     max_message_bytes: int = 64 * 1024 * 1024
+    limits: Limits = field(default_factory=Limits)
+    credentials: grpc.ServerCredentials | None = None
+    token: BearerToken | None = None
     labels_for_unavailable: bool = False

@@ -10,6 +10,7 @@ from tensorflow_serving.apis import model_pb2, predict_pb2
 from serving.server.batching import Batcher
 from serving.server.call import Call
 from serving.server.errors import RequestError
+from serving.server.limits import Limits
 from serving.server.manager import ModelManager
 from serving.server.served_model import Lease
 from serving.server.signature import Signature
@@ -20,11 +21,13 @@ class Predictor:
 
     Args:
         manager: knows the versions.
+        limits: how much one request may ask for.
         batcher: computes requests together; None to compute each in the thread that asks.
     """
 
-    def __init__(self, manager: ModelManager, batcher: Batcher | None = None) -> None:
+    def __init__(self, manager: ModelManager, limits: Limits, batcher: Batcher | None) -> None:
         self._manager = manager
+        self._limits = limits
         self._batcher = batcher
 
     def predict(self, request: predict_pb2.PredictRequest, call: Call | None = None) -> predict_pb2.PredictResponse:
@@ -41,9 +44,11 @@ class Predictor:
         call.check()
         spec = checked_spec(request)
         signature_name = spec.signature_name or tf.saved_model.DEFAULT_SERVING_SIGNATURE_DEF_KEY
+        self._limits.check_history(request.inputs)
         with self._manager.lease(spec) as lease:
             signature = lease.loaded.signature(signature_name)
             arrays, aliases = signature.read(request.inputs), signature.wanted(request.output_filter)
+            self._limits.check_k(arrays)
             values = self._compute(signature, arrays, aliases, call)
         return predict_pb2.PredictResponse(
             model_spec=answering_spec(spec.name, lease, signature_name), outputs=signature.write(values)

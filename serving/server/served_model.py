@@ -11,8 +11,9 @@ from pathlib import Path
 import grpc
 
 from serving.server.errors import ModelLoadError, RequestError
-from serving.server.loader import SAVED_MODEL_FILE, LoadedVersion, load_version
+from serving.server.loader import SAVED_MODEL_FILE, LoadedVersion
 from serving.server.model_config import ModelSettings
+from serving.server.warmup import load_warm
 
 logger = logging.getLogger(__name__)
 
@@ -52,8 +53,9 @@ class Lease:
 class ServedModel:
     """Serves versions under `<base>/<positive integer>/` as a policy asks.
 
-    A version that fails to load is tried again when its files change; meanwhile the next older one takes its place.
-    Removing a directory takes its version out of service; when none is left that loads, those in memory stay.
+    A version that fails to load or to warm up is tried again when its files change; meanwhile the next older one takes
+    its place. Removing a directory takes its version out of service; when none that loads is left, those in memory
+    stay.
 
     Args:
         name: of the model, for the log.
@@ -181,7 +183,7 @@ class ServedModel:
         logger.info("Loading version %d of %s from %s", number, self.name, path)
         self._set_status(number, VersionStatus(State.LOADING))
         try:
-            return Lease(number, load_version(path))
+            return Lease(number, load_warm(path))
         except ModelLoadError as error:
             logger.error("Version %d of %s is not served: %s", number, self.name, error)
             self._failed[number] = fingerprint

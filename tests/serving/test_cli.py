@@ -8,8 +8,10 @@ import sys
 import threading
 from pathlib import Path
 
+import grpc
 import pytest
 import typer
+from tensorflow_serving.apis import prediction_service_pb2_grpc
 from typer.testing import CliRunner
 
 from dimerec_tf.cli.recommend import recommend
@@ -17,7 +19,9 @@ from dimerec_tf.cli.serve import serve
 from dimerec_tf.errors import DimeRecError
 from serving.client.client import RecommendClient, RecommendError
 from tests.serving.running import Stubs, free_port, until
-from tests.serving.toy import NAME, TOO_LARGE
+from tests.serving.toy import NAME, TOO_LARGE, request
+
+TOKEN = [("authorization", "Bearer secret")]
 
 app = typer.Typer()
 app.command()(recommend)
@@ -121,6 +125,42 @@ def test_serve_answers_until_it_is_told_to_stop(own_base: Path) -> None:
     assert signal.getsignal(signal.SIGTERM) is former
 
 
+def test_serve_takes_its_options_from_files(own_base: Path, tmp_path: Path) -> None:
+    """One server with a model config, batching and a token, asked by TF Serving's own stub."""
+    port = free_port()
+    for name, text in (
+        (
+            "models",
+            f'model_config_list {{ config {{ name: "{NAME}" base_path: "{own_base}" '
+            'version_labels { key: "stable" value: 1 } } }',
+        ),
+        ("batching", "max_batch_size { value: 2 }"),
+        ("token", "secret"),
+    ):
+        (tmp_path / f"{name}.config").write_text(text)
+    outcomes: list[object] = []
+
+    def ask_then_terminate() -> None:
+        with grpc.insecure_channel(f"127.0.0.1:{port}") as channel:
+            stub = prediction_service_pb2_grpc.PredictionServiceStub(channel)
+            for rows, metadata in ((1, None), (3, TOKEN), (1, TOKEN)):
+                message = request([["a"]] * rows)
+                message.model_spec.version_label = "stable"
+                call = stub.Predict.future(message, timeout=60, wait_for_ready=True, metadata=metadata)
+                outcomes.append(call.code())
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    thread = threading.Thread(target=ask_then_terminate)
+    thread.start()
+    files = {name: str(tmp_path / f"{name}.config") for name in ("models", "batching", "token")}
+    arguments = ["--model-config-file", files["models"], "--port", str(port), "--enable-batching"]
+    arguments += ["--batching-parameters-file", files["batching"], "--auth-token-file", files["token"]]
+    result = runner.invoke(app, ["serve", *arguments], catch_exceptions=False)
+    thread.join()
+    assert result.exit_code == 0
+    assert outcomes == [grpc.StatusCode.UNAUTHENTICATED, grpc.StatusCode.INVALID_ARGUMENT, grpc.StatusCode.OK]
+
+
 def _try(client: RecommendClient, answers: list[tuple[str, ...]]) -> bool:
     try:
         answers.append(client.recommend([["a"]], k=2)[0].item_ids)
@@ -132,7 +172,13 @@ def _try(client: RecommendClient, answers: list[tuple[str, ...]]) -> bool:
 @pytest.mark.parametrize(
     ("arguments", "text"),
     [
-        ([], "Nothing to serve"),
+        ([], "Name what to serve"),
+        (["--model-base-path", "x", "--model-config-file", "y"], "and not both"),
+        (["--model-config-file", "missing-file"], "missing-file cannot be read"),
+        (["--model-base-path", ".", "--batching-parameters-file", "x"], "without --enable-batching"),
+        (["--model-base-path", ".", "--enable-batching", "--batching-parameters-file", "missing"], "cannot be read"),
+        (["--model-base-path", ".", "--ssl-config-file", "missing"], "cannot be read"),
+        (["--model-base-path", ".", "--auth-token-file", "missing"], "cannot be read"),
         (["--model", "shop"], "must be NAME=DIR, got 'shop'"),
         (["--model", "a=x", "--model", "a=y"], "given twice"),
         (["--model-base-path", "missing-directory"], "does not exist"),
