@@ -1,9 +1,9 @@
 """Reads what was shown to whom, and what was clicked."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -12,7 +12,7 @@ import tensorflow as tf
 from dimerec_tf.errors import DimeRecError
 
 Unit = Literal["user_id", "request_id"]
-BUCKET, ITEMS = "bucket", "item_ids"
+BUCKET, ITEMS = "experiment_bucket", "item_ids"
 _BATCH = 1024
 
 
@@ -32,7 +32,11 @@ class Exposures:
 
 
 def read_exposures(files: Sequence[Path], unit: Unit) -> Exposures:
-    """Reads tf.Examples with the features `user_id` or `request_id`, `bucket` and `item_ids` from TFRecord files.
+    """Reads tf.Examples with the features `user_id` or `request_id`, `experiment_bucket` and `item_ids`.
+
+    Args:
+        files: TFRecord files, gzipped where their name ends in `.gz`.
+        unit: which id the buckets were assigned by, or clicks are known by.
 
     Raises:
         DimeRecError: a file cannot be read, a feature is missing, or a unit was in two buckets.
@@ -43,9 +47,8 @@ def read_exposures(files: Sequence[Path], unit: Unit) -> Exposures:
         ITEMS: tf.io.RaggedFeature(tf.string),
     }
     names = [str(file) for file in files]
-    data = tf.data.TFRecordDataset(names).batch(_BATCH).map(lambda records: tf.io.parse_example(records, features))
     try:
-        batches = [(row[unit].numpy(), row[BUCKET].numpy(), row[ITEMS]) for row in data]
+        batches = [(row[unit].numpy(), row[BUCKET].numpy(), row[ITEMS]) for row in _parsed(names, features)]
     except tf.errors.OpError as error:
         raise DimeRecError(
             f"The exposures in {', '.join(names)} cannot be read: {error.message} Each record must be a tf.Example "
@@ -93,6 +96,12 @@ def read_outcomes(path: Path, unit: Unit) -> pd.DataFrame:
     if clicks.isna().any(axis=None):
         raise DimeRecError(f"{path} has rows without {unit} or item_id. Remove or complete them.")
     return clicks[columns].astype(str).set_axis(["unit", "item_id"], axis="columns").drop_duplicates()
+
+
+def _parsed(names: Sequence[str], features: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    for name in names:
+        records = tf.data.TFRecordDataset(name, compression_type="GZIP" if name.endswith(".gz") else "")
+        yield from records.batch(_BATCH).map(lambda batch: tf.io.parse_example(batch, features))
 
 
 def _text(values: np.ndarray) -> np.ndarray:

@@ -78,7 +78,8 @@ def test_requests_can_be_the_unit(tmp_path: Path) -> None:
 
 
 def test_several_logs_are_one_experiment(tmp_path: Path) -> None:
-    files = [write_exposures(tmp_path / f"{day}.tfrecord", SHOWN[day::2]) for day in (0, 1)]
+    names = ("monday.tfrecord", "tuesday.tfrecord.gz")
+    files = [write_exposures(tmp_path / name, SHOWN[day::2]) for day, name in enumerate(names)]
     found = report(read_exposures(files, "user_id"), read_outcomes(clicks_file(tmp_path, CLICKS), "user_id"), HALVES)
     assert found == made(write_exposures(tmp_path / "all.tfrecord", SHOWN), clicks_file(tmp_path, CLICKS))
 

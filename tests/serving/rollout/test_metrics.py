@@ -15,14 +15,14 @@ from serving.rollout.metrics import LATENCY, REQUESTS, MetricsWatch, quantile
 from tests.serving.rollout.fake_server import NAME, Running, Traffic
 
 
-def exported(total: bool, requests: int, failed: int) -> str:
+def exported(kind: str, requests: int, failed: int) -> str:
     """A page by prometheus_client, whose counters end in `_total` unless the samples are named by hand."""
     registry = CollectorRegistry()
     latency = Histogram(LATENCY, "us", ["model_name"], buckets=[1000.0, inf], registry=registry)
     for _ in range(requests):
         latency.labels(NAME).observe(500.0)
     counts = {"OK": requests - failed, "INTERNAL": failed}
-    if total:
+    if kind == "Counter":
         counter = Counter(REQUESTS, "n", ["model_name", "method", "status"], registry=registry)
         for status, count in counts.items():
             counter.labels(NAME, "Predict", status).inc(count)
@@ -30,7 +30,7 @@ def exported(total: bool, requests: int, failed: int) -> str:
 
     class Collector:
         def collect(self) -> Iterable[Metric]:
-            metric = Metric(REQUESTS, "n", "counter")
+            metric = Metric(REQUESTS, "n", kind)
             for status, count in counts.items():
                 metric.add_sample(REQUESTS, {"model_name": NAME, "method": "Predict", "status": status}, count)
             yield metric
@@ -39,12 +39,12 @@ def exported(total: bool, requests: int, failed: int) -> str:
     return generate_latest(registry).decode()
 
 
-@pytest.mark.parametrize("total", [True, False])
-def test_pages_by_prometheus_client_are_understood(pair: list[Running], total: bool) -> None:
+@pytest.mark.parametrize("kind", ["Counter", "counter", "unknown"])
+def test_pages_by_prometheus_client_are_understood(pair: list[Running], kind: str) -> None:
     server = pair[0]
-    server.fake.metrics_page = exported(total, 10, 0)
+    server.fake.metrics_page = exported(kind, 10, 0)
     watch = MetricsWatch([server.metrics_url], NAME)
-    server.fake.metrics_page = exported(total, 30, 3)
+    server.fake.metrics_page = exported(kind, 30, 3)
     health = watch.update()
     watch.close()
     assert (health.requests, health.errors, health.p99_ms) == (20, 3, pytest.approx(0.99))
