@@ -20,7 +20,7 @@ CORE = [
     "scipy>=1.10",
     "typer>=0.12",
 ]
-SERVING = ["tensorflow-serving-api==2.16.1", "grpcio>=1.60"]
+SERVING = ["tensorflow-serving-api==2.16.1", "grpcio>=1.60", "tornado>=6.5"]
 SCANN = ["scann==1.3.2"]
 PIPELINE = [
     "tfx==1.16.0",

@@ -1,4 +1,4 @@
-"""`dimerec serve`: answers TF Serving's gRPC API from this process."""
+"""`dimerec serve`: answers TF Serving's gRPC and REST API from this process."""
 
 import logging
 import signal
@@ -26,11 +26,14 @@ def serve(
     port: Annotated[
         int, typer.Option(min=0, max=65535, help="gRPC port, on all interfaces; 0 takes a free one.")
     ] = 8500,
+    rest_api_port: Annotated[
+        int, typer.Option(min=0, max=65535, help="REST port, on all interfaces; 0 serves gRPC alone.")
+    ] = 0,
     model: Annotated[
         list[str] | None, typer.Option(metavar="NAME=DIR", help="A further model; may be repeated.")
     ] = None,
 ) -> None:
-    """Serves models over gRPC with TF Serving's API; TF Serving's clients need no change.
+    """Serves models over gRPC, and REST if asked, with TF Serving's API; TF Serving's clients need no change.
 
     The newest version of each model is served. A version that appears later is loaded beside the old one and swapped
     in without losing a request; one that fails to load is reported and the old one stays. Ctrl-C or SIGTERM ends the
@@ -46,7 +49,7 @@ def serve(
         _log_to_terminal()
         from serving.server.app import start_server
 
-        server = start_server(models, f"0.0.0.0:{port}")
+        server = start_server(models, f"0.0.0.0:{port}", f"0.0.0.0:{rest_api_port}" if rest_api_port else None)
         _announce(server, models)
         stopping.wait()
         console.print("Stopping: requests in flight may end.")
@@ -81,4 +84,5 @@ def _announce(server: "RunningServer", models: dict[str, Path]) -> None:
         number = server.manager.served_version(name)
         what = "no version yet, waiting for one" if number is None else f"version {number}"
         console.print(f"{name}: {what}, from {base}", markup=False, soft_wrap=True)
-    console.print(f"Listening on port {server.port} (gRPC, TF Serving's API). Ctrl-C stops.")
+    rest = f" and {server.rest.port} (REST)" if server.rest else ""
+    console.print(f"Listening on port {server.port} (gRPC){rest}, TF Serving's API. Ctrl-C stops.", soft_wrap=True)

@@ -10,6 +10,8 @@ from serving.server.errors import ServerStartError
 from serving.server.manager import ModelManager
 from serving.server.model_service import ModelService
 from serving.server.prediction_service import PredictionService
+from serving.server.rest.handlers import Services
+from serving.server.rest.server import RestServer, listen
 
 WORKERS = 16
 MAX_MESSAGE_BYTES = 64 * 1024 * 1024
@@ -28,48 +30,58 @@ class RunningServer:
     Attributes:
         port: where it listens.
         manager: knows which versions are served.
+        rest: the REST server beside gRPC, if there is one.
     """
 
-    def __init__(self, server: grpc.Server, port: int, manager: ModelManager) -> None:
+    def __init__(self, server: grpc.Server, port: int, manager: ModelManager, rest: RestServer | None) -> None:
         self._server = server
         self.port = port
         self.manager = manager
+        self.rest = rest
 
     def stop(self, grace_seconds: float = GRACE_SECONDS) -> None:
         """Refuses new calls, lets those in flight end for at most `grace_seconds`, and frees the models."""
-        self._server.stop(grace_seconds).wait()
+        stopped = self._server.stop(grace_seconds)
+        if self.rest:
+            self.rest.stop(grace_seconds)
+        stopped.wait()
         self.manager.close()
 
 
-def start_server(models: dict[str, Path], address: str) -> RunningServer:
-    """Loads the newest version of each model, then opens the port.
+def start_server(models: dict[str, Path], address: str, rest_address: str | None = None) -> RunningServer:
+    """Loads the newest version of each model, then opens the ports.
 
     A model without a version that loads is answered with NOT_FOUND until one appears.
 
     Args:
         models: base directory of each model, by name.
         address: `host:port`; port 0 takes a free one.
+        rest_address: the same for REST, None for none.
 
     Raises:
-        ServerStartError: no model is given, a base directory does not exist, or the address cannot be used.
+        ServerStartError: no model is given, a base directory does not exist, or an address cannot be used.
     """
     _check(models)
+    sockets = listen(rest_address) if rest_address else []
     manager = ModelManager(models)
-    executor = futures.ThreadPoolExecutor(WORKERS, thread_name_prefix="grpc")
+    executor = futures.ThreadPoolExecutor(WORKERS, thread_name_prefix="serve")
     server = grpc.server(executor, options=_OPTIONS)
-    prediction_service_pb2_grpc.add_PredictionServiceServicer_to_server(PredictionService(manager), server)
-    model_service_pb2_grpc.add_ModelServiceServicer_to_server(ModelService(manager), server)
-    # The port opens last: whoever finds it open finds the models loaded.
+    services = Services(manager, PredictionService(manager), ModelService(manager), executor)
+    prediction_service_pb2_grpc.add_PredictionServiceServicer_to_server(services.predictions, server)
+    model_service_pb2_grpc.add_ModelServiceServicer_to_server(services.models, server)
+    # The ports answer last: whoever is answered finds the models loaded.
     manager.start()
     try:
         port = server.add_insecure_port(address)
     except RuntimeError as error:
         manager.close()
+        for opened in sockets:
+            opened.close()
         raise ServerStartError(
             f"Cannot listen on {address}. If another server is using it, choose another port."
         ) from error
     server.start()
-    return RunningServer(server, port, manager)
+    return RunningServer(server, port, manager, RestServer(services, sockets) if sockets else None)
 
 
 def _check(models: dict[str, Path]) -> None:

@@ -29,6 +29,11 @@ class Stubs:
     def address(self) -> str:
         return f"127.0.0.1:{self.server.port}"
 
+    @property
+    def rest_address(self) -> str:
+        assert self.server.rest
+        return f"127.0.0.1:{self.server.rest.port}"
+
     def states(self) -> dict[int, State]:
         return {number: status.state for number, status in self.server.manager.statuses(NAME).items()}
 
@@ -47,7 +52,7 @@ class Stubs:
 
 @contextmanager
 def serving(base: Path) -> Iterator[Stubs]:
-    server = start_server({NAME: base}, "127.0.0.1:0")
+    server = start_server({NAME: base}, "127.0.0.1:0", "127.0.0.1:0")
     with grpc.insecure_channel(f"127.0.0.1:{server.port}") as channel:
         yield Stubs(
             server,

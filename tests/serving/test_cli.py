@@ -9,6 +9,7 @@ import threading
 from pathlib import Path
 
 import pytest
+import requests
 import typer
 from typer.testing import CliRunner
 
@@ -16,7 +17,7 @@ from dimerec_tf.cli.recommend import recommend
 from dimerec_tf.cli.serve import serve
 from dimerec_tf.errors import DimeRecError
 from serving.client.client import RecommendClient, RecommendError
-from tests.serving.running import Stubs, free_port, until
+from tests.serving.running import TIMEOUT, Stubs, free_port, until
 from tests.serving.toy import NAME, TOO_LARGE
 
 app = typer.Typer()
@@ -100,23 +101,28 @@ def test_titles_need_their_columns(tmp_path: Path) -> None:
 
 
 def test_serve_answers_until_it_is_told_to_stop(own_base: Path) -> None:
-    port = free_port()
+    port, rest_port = free_port(), free_port()
     answers: list[tuple[str, ...]] = []
+    statuses: list[int] = []
 
     def ask_then_terminate() -> None:
         with RecommendClient(f"127.0.0.1:{port}", "further") as client:
             until(lambda: _try(client, answers))
+        url = f"http://127.0.0.1:{rest_port}/v1/models/further"
+        statuses.append(requests.get(url, timeout=TIMEOUT).status_code)
         os.kill(os.getpid(), signal.SIGTERM)
 
     former = signal.getsignal(signal.SIGTERM)
     thread = threading.Thread(target=ask_then_terminate)
     thread.start()
     arguments = ["--model-base-path", str(own_base), "--model", f"further={own_base}", "--port", str(port)]
+    arguments += ["--rest-api-port", str(rest_port)]
     result = runner.invoke(app, ["serve", *arguments], catch_exceptions=False)
     thread.join()
     assert result.exit_code == 0
     assert answers == [("a", "b")]
-    assert f"Listening on port {port}" in result.output
+    assert statuses == [200]
+    assert f"Listening on port {port} (gRPC) and {rest_port} (REST)" in result.output
     assert "dimerec: version 1, from" in result.output
     assert signal.getsignal(signal.SIGTERM) is former
 
