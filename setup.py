@@ -20,7 +20,7 @@ CORE = [
     "scipy>=1.10",
     "typer>=0.12",
 ]
-SERVING = ["tensorflow-serving-api==2.16.1", "grpcio>=1.60", "tornado>=6.5"]
+SERVING = ["tensorflow-serving-api==2.16.1", "grpcio>=1.60", "prometheus-client>=0.20", "tornado>=6.5"]
 SCANN = ["scann==1.3.2"]
 PIPELINE = [
     "tfx==1.16.0",
@@ -39,7 +39,11 @@ setup(
     license="Apache-2.0",
     python_requires=">=3.10,<3.11",
     packages=find_packages(include=["dimerec_tf*", "tfx_pipeline*", "serving*"]),
-    package_data={"dimerec_tf": ["presets/*.yaml", "py.typed"], "tfx_pipeline": ["schema/schema.pbtxt"]},
+    package_data={
+        "dimerec_tf": ["presets/*.yaml", "py.typed"],
+        "tfx_pipeline": ["schema/schema.pbtxt"],
+        "serving": ["server/proto/*.proto"],
+    },
     install_requires=CORE,
     extras_require={
         "scann": SCANN,

@@ -29,6 +29,9 @@ def serve(
     rest_api_port: Annotated[
         int, typer.Option(min=0, max=65535, help="REST port, on all interfaces; 0 serves gRPC alone.")
     ] = 0,
+    monitoring_config_file: Annotated[
+        Path | None, typer.Option(help="TF Serving's monitoring file; it switches metrics on, on the REST port.")
+    ] = None,
     model: Annotated[
         list[str] | None, typer.Option(metavar="NAME=DIR", help="A further model; may be repeated.")
     ] = None,
@@ -49,7 +52,8 @@ def serve(
         _log_to_terminal()
         from serving.server.app import start_server
 
-        server = start_server(models, f"0.0.0.0:{port}", f"0.0.0.0:{rest_api_port}" if rest_api_port else None)
+        rest = f"0.0.0.0:{rest_api_port}" if rest_api_port else None
+        server = start_server(models, f"0.0.0.0:{port}", rest, _metrics_path(monitoring_config_file, rest))
         _announce(server, models)
         stopping.wait()
         console.print("Stopping: requests in flight may end.")
@@ -57,6 +61,15 @@ def serve(
     finally:
         for number, handler in former.items():
             signal.signal(number, handler)
+
+
+def _metrics_path(file: Path | None, rest_address: str | None) -> str | None:
+    from serving.server.monitoring import metrics_path
+
+    path = metrics_path(file) if file else None
+    if path and rest_address is None:
+        raise DimeRecError(f"{file} enables metrics, which are answered on the REST port. Add --rest-api-port 8501.")
+    return path
 
 
 def _models(base: Path | None, name: str, pairs: list[str]) -> dict[str, Path]:

@@ -1,17 +1,21 @@
 """Puts the services on a port."""
 
-from concurrent import futures
+from functools import partial
 from pathlib import Path
 
 import grpc
 from tensorflow_serving.apis import model_service_pb2_grpc, prediction_service_pb2_grpc
 
 from serving.server.errors import ServerStartError
+from serving.server.executor import CountingExecutor
 from serving.server.manager import ModelManager
+from serving.server.metrics import count_request, page
 from serving.server.model_service import ModelService
+from serving.server.observe import ObserveCalls
 from serving.server.prediction_service import PredictionService
 from serving.server.rest.handlers import Services
 from serving.server.rest.server import RestServer, listen
+from serving.server.server_state import ServerState
 
 WORKERS = 16
 MAX_MESSAGE_BYTES = 64 * 1024 * 1024
@@ -48,7 +52,9 @@ class RunningServer:
         self.manager.close()
 
 
-def start_server(models: dict[str, Path], address: str, rest_address: str | None = None) -> RunningServer:
+def start_server(
+    models: dict[str, Path], address: str, rest_address: str | None = None, metrics_path: str | None = None
+) -> RunningServer:
     """Loads the newest version of each model, then opens the ports.
 
     A model without a version that loads is answered with NOT_FOUND until one appears.
@@ -57,6 +63,7 @@ def start_server(models: dict[str, Path], address: str, rest_address: str | None
         models: base directory of each model, by name.
         address: `host:port`; port 0 takes a free one.
         rest_address: the same for REST, None for none.
+        metrics_path: where REST answers Prometheus, None for nowhere.
 
     Raises:
         ServerStartError: no model is given, a base directory does not exist, or an address cannot be used.
@@ -64,9 +71,14 @@ def start_server(models: dict[str, Path], address: str, rest_address: str | None
     _check(models)
     sockets = listen(rest_address) if rest_address else []
     manager = ModelManager(models)
-    executor = futures.ThreadPoolExecutor(WORKERS, thread_name_prefix="serve")
-    server = grpc.server(executor, options=_OPTIONS)
-    services = Services(manager, PredictionService(manager), ModelService(manager), executor)
+    executor = CountingExecutor(WORKERS, "serve")
+    observers = [lambda call: count_request(call, manager.names())]
+    server = grpc.server(executor, options=_OPTIONS, interceptors=[ObserveCalls(observers)])
+    state = ServerState(manager, lambda: executor.waiting)
+    metrics = partial(page, state)
+    services = Services(
+        manager, PredictionService(manager), ModelService(manager), executor, observers, metrics, metrics_path
+    )
     prediction_service_pb2_grpc.add_PredictionServiceServicer_to_server(services.predictions, server)
     model_service_pb2_grpc.add_ModelServiceServicer_to_server(services.models, server)
     # The ports answer last: whoever is answered finds the models loaded.

@@ -58,6 +58,10 @@ class ModelManager:
                 raise _not_found(spec)
             yield lease
 
+    def names(self) -> list[str]:
+        """The names of the models."""
+        return list(self._models)
+
     def statuses(self, name: str) -> dict[int, VersionStatus]:
         """The versions of a model by number; empty for an unknown model."""
         model = self._models.get(name)

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from serving.server.errors import ModelLoadError
 from serving.server.loader import SAVED_MODEL_FILE, LoadedVersion, load_version
+from serving.server.metrics import counting_load
 
 logger = logging.getLogger(__name__)
 
@@ -116,7 +117,8 @@ class ServedModel:
         fingerprint = _fingerprint(path)
         self._set_status(number, VersionStatus(State.LOADING))
         try:
-            loaded = load_version(path)
+            with counting_load(path):
+                loaded = load_version(path)
         except ModelLoadError as error:
             logger.error("Version %d of %s is not served: %s", number, self.name, error)
             self._failed[number] = fingerprint

@@ -11,6 +11,7 @@ import grpc
 from tensorflow_serving.apis import model_service_pb2_grpc, prediction_service_pb2_grpc
 
 from serving.server.app import RunningServer, start_server
+from serving.server.monitoring import DEFAULT_PATH
 from serving.server.served_model import State
 from tests.serving.toy import NAME, request
 
@@ -52,7 +53,7 @@ class Stubs:
 
 @contextmanager
 def serving(base: Path) -> Iterator[Stubs]:
-    server = start_server({NAME: base}, "127.0.0.1:0", "127.0.0.1:0")
+    server = start_server({NAME: base}, "127.0.0.1:0", "127.0.0.1:0", DEFAULT_PATH)
     with grpc.insecure_channel(f"127.0.0.1:{server.port}") as channel:
         yield Stubs(
             server,

@@ -151,6 +151,15 @@ def test_serve_refuses_what_it_cannot_serve(arguments: list[str], text: str) -> 
     assert text in str(result.exception)
 
 
+def test_metrics_need_the_rest_port(own_base: Path, tmp_path: Path) -> None:
+    file = tmp_path / "monitoring.config"
+    file.write_text("prometheus_config { enable: true }")
+    arguments = ["--model-base-path", str(own_base), "--monitoring-config-file", str(file)]
+    result = runner.invoke(app, ["serve", *arguments])
+    assert result.exit_code == 1
+    assert "Add --rest-api-port" in str(result.exception)
+
+
 @pytest.mark.parametrize("command", ["serve", "recommend"])
 def test_help_shows_an_example(command: str) -> None:
     result = runner.invoke(app, [command, "--help"])

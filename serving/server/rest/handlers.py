@@ -2,7 +2,8 @@
 
 import asyncio
 import json
-from collections.abc import Callable, Iterator
+import re
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -12,12 +13,14 @@ import grpc
 import tensorflow as tf
 from google.protobuf.json_format import MessageToDict
 from google.protobuf.message import Message
+from prometheus_client import CONTENT_TYPE_PLAIN_0_0_4
 from tensorflow_serving.apis import get_model_metadata_pb2, get_model_status_pb2, model_pb2, predict_pb2
 from tornado.web import Application, RequestHandler, stream_request_body
 
 from serving.server.errors import aborting
 from serving.server.manager import ModelManager
 from serving.server.model_service import ModelService
+from serving.server.observe import REST, FinishedCall, Observer
 from serving.server.prediction_service import PredictionService
 from serving.server.rest.http_call import CallAborted, HttpCall
 from serving.server.rest.json_predict import (
@@ -53,12 +56,21 @@ _HTTP_STATUS = {
 
 @dataclass(frozen=True)
 class Services:
-    """What answers: the gRPC services, the versions they answer from, and the threads they run in."""
+    """What answers: the gRPC services, the versions they answer from, and the threads they run in.
+
+    Attributes:
+        observers: are told of every call of `PredictHandler`; they must not raise, nor take long.
+        metrics: gives the page for Prometheus.
+        metrics_path: where; None for nowhere.
+    """
 
     manager: ModelManager
     predictions: PredictionService
     models: ModelService
     executor: Executor
+    observers: Sequence[Observer] = ()
+    metrics: Callable[[], bytes] | None = None
+    metrics_path: str | None = None
 
 
 def application(services: Services) -> Application:
@@ -69,6 +81,8 @@ def application(services: Services) -> Application:
         (_MODEL + ":(classify|regress|predict)", PredictHandler),
         ("/v1/.*", JsonHandler),
     ]
+    if services.metrics_path:
+        routes.insert(0, (re.escape(services.metrics_path), MetricsHandler))
     return Application(
         routes,
         default_handler_class=NotFoundHandler,
@@ -85,6 +99,8 @@ class JsonHandler(RequestHandler):
     def initialize(self) -> None:
         self._body = bytearray()
         self._call = HttpCall(self.request.headers, TIMEOUT_SECONDS)
+        self._left = False
+        self._code = grpc.StatusCode.OK
         self._services: Services = self.settings["services"]
 
     def prepare(self) -> None:
@@ -95,6 +111,7 @@ class JsonHandler(RequestHandler):
         self._body += chunk[: MAX_BODY_BYTES + 1 - len(self._body)]
 
     def on_connection_close(self) -> None:
+        self._left = True
         self._call.cancel()
         self.settings["running"].discard(self)
         super().on_connection_close()
@@ -103,13 +120,14 @@ class JsonHandler(RequestHandler):
         self.settings["running"].discard(self)
 
     def malformed(self, *_: str) -> None:
-        self.refuse(400, f"Malformed request: {self.request.method} {self.request.path}")
+        self.refuse(grpc.StatusCode.INVALID_ARGUMENT, f"Malformed request: {self.request.method} {self.request.path}")
 
     get = post = put = patch = delete = head = options = malformed
 
-    def refuse(self, status: int, message: str) -> None:
-        """Ends the request with an error."""
-        self.set_status(status)
+    def refuse(self, code: grpc.StatusCode, message: str, http_status: int | None = None) -> None:
+        """Ends the request with an error; the HTTP status is the code's own unless another is given."""
+        self._code = code
+        self.set_status(http_status or _HTTP_STATUS.get(code, 500))
         self.send(json.dumps({"error": message}))
 
     def send(self, body: str) -> None:
@@ -118,7 +136,7 @@ class JsonHandler(RequestHandler):
         self.finish(body)
 
     def write_error(self, status_code: int, **kwargs: Any) -> None:
-        self.refuse(status_code, f"The request failed: {self._reason}")
+        self.refuse(grpc.StatusCode.INTERNAL, f"The request failed: {self._reason}", status_code)
 
     async def answer(self, work: Callable[[], str]) -> None:
         """Sends what the work returns, done in a thread of the services', or the reason why there is nothing."""
@@ -126,17 +144,26 @@ class JsonHandler(RequestHandler):
         try:
             self.send(await asyncio.wait_for(running, TIMEOUT_SECONDS))
         except CallAborted as error:
-            self.refuse(_HTTP_STATUS.get(error.code, 500), str(error))
+            self.refuse(error.code, str(error))
         except asyncio.TimeoutError:
             self._call.cancel()
-            self.refuse(504, f"The server did not answer within {TIMEOUT_SECONDS:g} s")
+            self.refuse(grpc.StatusCode.DEADLINE_EXCEEDED, f"The server did not answer within {TIMEOUT_SECONDS:g} s")
 
 
 class NotFoundHandler(JsonHandler):
     def malformed(self, *_: str) -> None:
-        self.refuse(404, f"Not found: {self.request.path}. The API is under /v1/models/")
+        self.refuse(grpc.StatusCode.NOT_FOUND, f"Not found: {self.request.path}. The API is under /v1/models/")
 
     get = post = put = patch = delete = head = options = malformed
+
+
+class MetricsHandler(JsonHandler):
+    """The page for Prometheus."""
+
+    def get(self) -> None:  # type: ignore[override]
+        assert self._services.metrics
+        self.set_header("Content-Type", CONTENT_TYPE_PLAIN_0_0_4)
+        self.finish(self._services.metrics())
 
 
 class StatusHandler(JsonHandler):
@@ -171,11 +198,34 @@ class MetadataHandler(JsonHandler):
 class PredictHandler(JsonHandler):
     """`POST /v1/models/NAME[/versions/N|/labels/L]:predict`; `:classify` and `:regress` are not implemented."""
 
+    def initialize(self) -> None:
+        super().initialize()
+        self._request: predict_pb2.PredictRequest | None = None
+        self._response: predict_pb2.PredictResponse | None = None
+
+    def on_finish(self) -> None:
+        super().on_finish()
+        name, _, _, verb = self.path_args
+        call = FinishedCall(
+            verb,
+            REST,
+            name,
+            grpc.StatusCode.CANCELLED if self._left else self._code,
+            self.request.request_time(),
+            dict(self._call.invocation_metadata()),
+            self._request,
+            self._response,
+        )
+        for observer in self._services.observers:
+            observer(call)
+
     async def post(self, name: str, version: str | None, label: str | None, verb: str) -> None:  # type: ignore[override]
         if len(self._body) > MAX_BODY_BYTES:
-            self.refuse(413, f"The body is larger than {MAX_BODY_BYTES} bytes. Send fewer rows at once.")
+            message = f"The body is larger than {MAX_BODY_BYTES} bytes. Send fewer rows at once."
+            self.refuse(grpc.StatusCode.RESOURCE_EXHAUSTED, message, 413)
         elif verb != "predict":
-            self.refuse(501, f"{verb} is not offered: recommenders have no such signature. Use predict.")
+            message = f"{verb} is not offered: recommenders have no such signature. Use predict."
+            self.refuse(grpc.StatusCode.UNIMPLEMENTED, message)
         else:
             await self.answer(lambda: self._predict(name, version, label))
 
@@ -187,7 +237,8 @@ class PredictHandler(JsonHandler):
             tensors = request_tensors(document, self._input_infos(request.model_spec))
         for alias, tensor in tensors.items():
             request.inputs[alias].CopyFrom(tensor)
-        response = self._services.predictions.Predict(request, self._call)
+        self._request = request
+        self._response = response = self._services.predictions.Predict(request, self._call)
         with _invalid_json_aborting(self._call):
             return response_body(response.outputs, row_form=INSTANCES in document)
 
