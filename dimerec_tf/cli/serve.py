@@ -32,6 +32,12 @@ def serve(
     monitoring_config_file: Annotated[
         Path | None, typer.Option(help="TF Serving's monitoring file; it switches metrics on, on the REST port.")
     ] = None,
+    request_log_dir: Annotated[
+        Path | None, typer.Option(help="Log requests and answers there, as tf.Examples.")
+    ] = None,
+    request_log_sampling_rate: Annotated[
+        float, typer.Option(min=0.0, max=1.0, help="Share of the requests that is logged.")
+    ] = 1.0,
     model: Annotated[
         list[str] | None, typer.Option(metavar="NAME=DIR", help="A further model; may be repeated.")
     ] = None,
@@ -50,10 +56,13 @@ def serve(
     try:
         silence_native_logs()
         _log_to_terminal()
+        from serving.request_log.request_log import RequestLog
         from serving.server.app import start_server
 
         rest = f"0.0.0.0:{rest_api_port}" if rest_api_port else None
-        server = start_server(models, f"0.0.0.0:{port}", rest, _metrics_path(monitoring_config_file, rest))
+        metrics_path = _metrics_path(monitoring_config_file, rest)
+        request_log = RequestLog(request_log_dir, request_log_sampling_rate) if request_log_dir else None
+        server = start_server(models, f"0.0.0.0:{port}", rest, metrics_path, request_log)
         _announce(server, models)
         stopping.wait()
         console.print("Stopping: requests in flight may end.")

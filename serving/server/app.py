@@ -6,12 +6,13 @@ from pathlib import Path
 import grpc
 from tensorflow_serving.apis import model_service_pb2_grpc, prediction_service_pb2_grpc
 
+from serving.request_log.request_log import RequestLog
 from serving.server.errors import ServerStartError
 from serving.server.executor import CountingExecutor
 from serving.server.manager import ModelManager
 from serving.server.metrics import count_request, page
 from serving.server.model_service import ModelService
-from serving.server.observe import ObserveCalls
+from serving.server.observe import ObserveCalls, Observer
 from serving.server.prediction_service import PredictionService
 from serving.server.rest.handlers import Services
 from serving.server.rest.server import RestServer, listen
@@ -37,8 +38,16 @@ class RunningServer:
         rest: the REST server beside gRPC, if there is one.
     """
 
-    def __init__(self, server: grpc.Server, port: int, manager: ModelManager, rest: RestServer | None) -> None:
+    def __init__(
+        self,
+        server: grpc.Server,
+        port: int,
+        manager: ModelManager,
+        rest: RestServer | None,
+        request_log: RequestLog | None,
+    ) -> None:
         self._server = server
+        self._request_log = request_log
         self.port = port
         self.manager = manager
         self.rest = rest
@@ -50,10 +59,16 @@ class RunningServer:
             self.rest.stop(grace_seconds)
         stopped.wait()
         self.manager.close()
+        if self._request_log:
+            self._request_log.close()
 
 
 def start_server(
-    models: dict[str, Path], address: str, rest_address: str | None = None, metrics_path: str | None = None
+    models: dict[str, Path],
+    address: str,
+    rest_address: str | None = None,
+    metrics_path: str | None = None,
+    request_log: RequestLog | None = None,
 ) -> RunningServer:
     """Loads the newest version of each model, then opens the ports.
 
@@ -64,6 +79,7 @@ def start_server(
         address: `host:port`; port 0 takes a free one.
         rest_address: the same for REST, None for none.
         metrics_path: where REST answers Prometheus, None for nowhere.
+        request_log: is told of every call, and closed with the server.
 
     Raises:
         ServerStartError: no model is given, a base directory does not exist, or an address cannot be used.
@@ -72,7 +88,9 @@ def start_server(
     sockets = listen(rest_address) if rest_address else []
     manager = ModelManager(models)
     executor = CountingExecutor(WORKERS, "serve")
-    observers = [lambda call: count_request(call, manager.names())]
+    observers: list[Observer] = [lambda call: count_request(call, manager.names())]
+    if request_log:
+        observers.append(request_log.record)
     server = grpc.server(executor, options=_OPTIONS, interceptors=[ObserveCalls(observers)])
     state = ServerState(manager, lambda: executor.waiting)
     metrics = partial(page, state)
@@ -93,7 +111,7 @@ def start_server(
             f"Cannot listen on {address}. If another server is using it, choose another port."
         ) from error
     server.start()
-    return RunningServer(server, port, manager, RestServer(services, sockets) if sockets else None)
+    return RunningServer(server, port, manager, RestServer(services, sockets) if sockets else None, request_log)
 
 
 def _check(models: dict[str, Path]) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 import grpc
 from tensorflow_serving.apis import model_service_pb2_grpc, prediction_service_pb2_grpc
 
+from serving.request_log.request_log import RequestLog
 from serving.server.app import RunningServer, start_server
 from serving.server.monitoring import DEFAULT_PATH
 from serving.server.served_model import State
@@ -52,8 +53,8 @@ class Stubs:
 
 
 @contextmanager
-def serving(base: Path) -> Iterator[Stubs]:
-    server = start_server({NAME: base}, "127.0.0.1:0", "127.0.0.1:0", DEFAULT_PATH)
+def serving(base: Path, request_log: RequestLog | None = None) -> Iterator[Stubs]:
+    server = start_server({NAME: base}, "127.0.0.1:0", "127.0.0.1:0", DEFAULT_PATH, request_log)
     with grpc.insecure_channel(f"127.0.0.1:{server.port}") as channel:
         yield Stubs(
             server,

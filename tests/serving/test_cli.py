@@ -17,6 +17,7 @@ from dimerec_tf.cli.recommend import recommend
 from dimerec_tf.cli.serve import serve
 from dimerec_tf.errors import DimeRecError
 from serving.client.client import RecommendClient, RecommendError
+from serving.request_log.files import read_request_log
 from tests.serving.running import TIMEOUT, Stubs, free_port, until
 from tests.serving.toy import NAME, TOO_LARGE
 
@@ -116,12 +117,13 @@ def test_serve_answers_until_it_is_told_to_stop(own_base: Path) -> None:
     thread = threading.Thread(target=ask_then_terminate)
     thread.start()
     arguments = ["--model-base-path", str(own_base), "--model", f"further={own_base}", "--port", str(port)]
-    arguments += ["--rest-api-port", str(rest_port)]
+    arguments += ["--rest-api-port", str(rest_port), "--request-log-dir", str(own_base / "log")]
     result = runner.invoke(app, ["serve", *arguments], catch_exceptions=False)
     thread.join()
     assert result.exit_code == 0
     assert answers == [("a", "b")]
     assert statuses == [200]
+    assert [row.item_ids for row in read_request_log(own_base / "log")] == [("a", "b")]
     assert f"Listening on port {port} (gRPC) and {rest_port} (REST)" in result.output
     assert "dimerec: version 1, from" in result.output
     assert signal.getsignal(signal.SIGTERM) is former
