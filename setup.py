@@ -20,7 +20,14 @@ CORE = [
     "scipy>=1.10",
     "typer>=0.12",
 ]
-SERVING = ["tensorflow-serving-api==2.16.1", "grpcio>=1.60", "prometheus-client>=0.20", "tornado>=6.5"]
+SERVING = [
+    "tensorflow-serving-api==2.16.1",
+    "grpcio>=1.60",
+    "prometheus-client>=0.20",
+    "requests>=2.31",
+    "tenacity>=8.4",
+    "tornado>=6.5",
+]
 SCANN = ["scann==1.3.2"]
 PIPELINE = [
     "tfx==1.16.0",

@@ -27,6 +27,15 @@ app.command()(serve)
 runner = CliRunner()
 
 
+def test_rest_answers_the_same(toy_server: Stubs) -> None:
+    arguments = ["--user-history", "a", "--filter-seen", "--k", "2", "--json"]
+    command = ["recommend", "--rest", "--server", toy_server.rest_address, "--model-name", NAME, *arguments]
+    result = runner.invoke(app, command, catch_exceptions=False)
+    over_rest, over_grpc = json.loads(result.output), json.loads(ask(toy_server, *arguments))
+    assert over_rest["cold_start"] == over_grpc["cold_start"]
+    assert [item["item_id"] for item in over_rest["items"]] == [item["item_id"] for item in over_grpc["items"]]
+
+
 @pytest.fixture
 def titles(tmp_path: Path) -> Path:
     path = tmp_path / "items.csv"
