@@ -14,7 +14,7 @@ from serving.server.metrics import count_request, page
 from serving.server.model_service import ModelService
 from serving.server.observe import ObserveCalls, Observer
 from serving.server.prediction_service import PredictionService
-from serving.server.rest.handlers import Services
+from serving.server.rest.json_handler import Services
 from serving.server.rest.server import RestServer, listen
 from serving.server.server_state import ServerState
 

@@ -19,7 +19,7 @@ from serving.client.client import RecommendClient, RecommendError
 from serving.client.rest import RestRecommendClient
 from serving.request_log.files import read_request_log
 from serving.request_log.request_log import RequestLog
-from serving.server.rest.handlers import Services
+from serving.server.rest.json_handler import Services
 from serving.server.rest.server import RestServer, listen
 from tests.serving.running import Stubs, free_port, serving
 from tests.serving.toy import NAME, TOO_LARGE

@@ -10,7 +10,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from serving.server.errors import ServerStartError
 from serving.server.executor import CountingExecutor
 from serving.server.monitoring import DEFAULT_PATH, metrics_path
-from serving.server.rest import handlers
+from serving.server.rest import json_handler
 from tests.serving.running import TIMEOUT, Stubs, until
 from tests.serving.test_rest import ROW, post
 from tests.serving.toy import NAME, request, slow_request
@@ -67,7 +67,7 @@ def test_a_late_answer_counts_as_deadline_exceeded(own_server: Stubs) -> None:
 
 
 def test_a_rest_time_out_counts_as_deadline_exceeded(toy_server: Stubs, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(handlers, "TIMEOUT_SECONDS", 0.1)
+    monkeypatch.setattr(json_handler, "TIMEOUT_SECONDS", 0.1)
     before = counted(toy_server, "REST", "DEADLINE_EXCEEDED")
     assert post(toy_server, {"signature_name": "slow", "inputs": 0.5}).status_code == 504
     monkeypatch.undo()

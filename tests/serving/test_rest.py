@@ -191,13 +191,13 @@ def chunks(size: int) -> Iterator[bytes]:
 
 @pytest.mark.parametrize("body", [b" " * 300_000, chunks(300_000)], ids=["whole", "chunked"])
 def test_a_body_over_the_limit_is_too_large(toy_server: Stubs, body: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("serving.server.rest.handlers.MAX_BODY_BYTES", 200_000)
+    monkeypatch.setattr("serving.server.rest.json_handler.MAX_BODY_BYTES", 200_000)
     status, message = refusal(requests.post(url(toy_server), data=body, timeout=TIMEOUT))
     assert (status, message) == (413, "The body is larger than 200000 bytes. Send fewer rows at once.")
 
 
 def test_a_slow_answer_times_out(toy_server: Stubs, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("serving.server.rest.handlers.TIMEOUT_SECONDS", 0.1)
+    monkeypatch.setattr("serving.server.rest.json_handler.TIMEOUT_SECONDS", 0.1)
     status, message = refusal(post(toy_server, {"signature_name": "slow", "inputs": 1.0}))
     assert (status, message) == (504, "The server did not answer within 0.1 s")
 

@@ -1,12 +1,9 @@
 """The URLs of TF Serving's REST API."""
 
-import asyncio
 import json
 import re
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Executor
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Any
 
 import grpc
@@ -15,14 +12,12 @@ from google.protobuf.json_format import MessageToDict
 from google.protobuf.message import Message
 from prometheus_client import CONTENT_TYPE_PLAIN_0_0_4
 from tensorflow_serving.apis import get_model_metadata_pb2, get_model_status_pb2, model_pb2, predict_pb2
-from tornado.web import Application, RequestHandler, stream_request_body
+from tornado.web import Application
 
 from serving.server.errors import aborting
-from serving.server.manager import ModelManager
-from serving.server.model_service import ModelService
-from serving.server.observe import REST, FinishedCall, Observer
-from serving.server.prediction_service import PredictionService
-from serving.server.rest.http_call import CallAborted, HttpCall
+from serving.server.observe import REST, FinishedCall
+from serving.server.rest.http_call import HttpCall
+from serving.server.rest.json_handler import JsonHandler, NotFoundHandler, Services, model_spec
 from serving.server.rest.json_predict import (
     INSTANCES,
     InputInfos,
@@ -32,45 +27,8 @@ from serving.server.rest.json_predict import (
     signature_name,
 )
 from serving.server.rest.json_tensors import JsonError
-from serving.server.served_model import MAX_VERSION
 
-MAX_BODY_BYTES = 64 * 1024 * 1024
-TIMEOUT_SECONDS = 30.0
 _MODEL = r"/v1/models/([^/:]+)(?:/versions/([0-9]{1,19})|/labels/([^/:]+))?"
-_HTTP_STATUS = {
-    grpc.StatusCode.INVALID_ARGUMENT: 400,
-    grpc.StatusCode.FAILED_PRECONDITION: 400,
-    grpc.StatusCode.OUT_OF_RANGE: 400,
-    grpc.StatusCode.UNAUTHENTICATED: 401,
-    grpc.StatusCode.PERMISSION_DENIED: 403,
-    grpc.StatusCode.NOT_FOUND: 404,
-    grpc.StatusCode.ALREADY_EXISTS: 409,
-    grpc.StatusCode.ABORTED: 409,
-    grpc.StatusCode.RESOURCE_EXHAUSTED: 429,
-    grpc.StatusCode.CANCELLED: 499,
-    grpc.StatusCode.UNIMPLEMENTED: 501,
-    grpc.StatusCode.UNAVAILABLE: 503,
-    grpc.StatusCode.DEADLINE_EXCEEDED: 504,
-}
-
-
-@dataclass(frozen=True)
-class Services:
-    """What answers: the gRPC services, the versions they answer from, and the threads they run in.
-
-    Attributes:
-        observers: are told of every call of `PredictHandler`; they must not raise, nor take long.
-        metrics: gives the page for Prometheus.
-        metrics_path: where; None for nowhere.
-    """
-
-    manager: ModelManager
-    predictions: PredictionService
-    models: ModelService
-    executor: Executor
-    observers: Sequence[Observer] = ()
-    metrics: Callable[[], bytes] | None = None
-    metrics_path: str | None = None
 
 
 def application(services: Services) -> Application:
@@ -92,71 +50,6 @@ def application(services: Services) -> Application:
     )
 
 
-@stream_request_body
-class JsonHandler(RequestHandler):
-    """Reads a body of limited size, answers JSON, and refuses what a subclass does not define."""
-
-    def initialize(self) -> None:
-        self._body = bytearray()
-        self._call = HttpCall(self.request.headers, TIMEOUT_SECONDS)
-        self._left = False
-        self._code = grpc.StatusCode.OK
-        self._services: Services = self.settings["services"]
-
-    def prepare(self) -> None:
-        self.settings["running"].add(self)
-
-    def data_received(self, chunk: bytes) -> None:
-        """Keeps the body up to one byte more than its limit; the rest is read, so that the client hears the refusal."""
-        self._body += chunk[: MAX_BODY_BYTES + 1 - len(self._body)]
-
-    def on_connection_close(self) -> None:
-        self._left = True
-        self._call.cancel()
-        self.settings["running"].discard(self)
-        super().on_connection_close()
-
-    def on_finish(self) -> None:
-        self.settings["running"].discard(self)
-
-    def malformed(self, *_: str) -> None:
-        self.refuse(grpc.StatusCode.INVALID_ARGUMENT, f"Malformed request: {self.request.method} {self.request.path}")
-
-    get = post = put = patch = delete = head = options = malformed
-
-    def refuse(self, code: grpc.StatusCode, message: str, http_status: int | None = None) -> None:
-        """Ends the request with an error; the HTTP status is the code's own unless another is given."""
-        self._code = code
-        self.set_status(http_status or _HTTP_STATUS.get(code, 500))
-        self.send(json.dumps({"error": message}))
-
-    def send(self, body: str) -> None:
-        """Ends the request with a JSON text."""
-        self.set_header("Content-Type", "application/json")
-        self.finish(body)
-
-    def write_error(self, status_code: int, **kwargs: Any) -> None:
-        self.refuse(grpc.StatusCode.INTERNAL, f"The request failed: {self._reason}", status_code)
-
-    async def answer(self, work: Callable[[], str]) -> None:
-        """Sends what the work returns, done in a thread of the services', or the reason why there is nothing."""
-        running = asyncio.get_running_loop().run_in_executor(self._services.executor, work)
-        try:
-            self.send(await asyncio.wait_for(running, TIMEOUT_SECONDS))
-        except CallAborted as error:
-            self.refuse(error.code, str(error))
-        except asyncio.TimeoutError:
-            self._call.cancel()
-            self.refuse(grpc.StatusCode.DEADLINE_EXCEEDED, f"The server did not answer within {TIMEOUT_SECONDS:g} s")
-
-
-class NotFoundHandler(JsonHandler):
-    def malformed(self, *_: str) -> None:
-        self.refuse(grpc.StatusCode.NOT_FOUND, f"Not found: {self.request.path}. The API is under /v1/models/")
-
-    get = post = put = patch = delete = head = options = malformed
-
-
 class MetricsHandler(JsonHandler):
     """The page for Prometheus."""
 
@@ -173,7 +66,7 @@ class StatusHandler(JsonHandler):
         await self.answer(lambda: self._status(name, version, label))
 
     def _status(self, name: str, version: str | None, label: str | None) -> str:
-        request = get_model_status_pb2.GetModelStatusRequest(model_spec=_spec(name, version, label))
+        request = get_model_status_pb2.GetModelStatusRequest(model_spec=model_spec(name, version, label))
         return json.dumps(_fields(self._services.models.GetModelStatus(request, self._call)))
 
 
@@ -186,7 +79,7 @@ class MetadataHandler(JsonHandler):
     def _metadata(self, name: str, version: str | None, label: str | None) -> str:
         field = "signature_def"
         request = get_model_metadata_pb2.GetModelMetadataRequest(
-            model_spec=_spec(name, version, label), metadata_field=[field]
+            model_spec=model_spec(name, version, label), metadata_field=[field]
         )
         response = self._services.predictions.GetModelMetadata(request, self._call)
         signatures = get_model_metadata_pb2.SignatureDefMap()
@@ -220,9 +113,8 @@ class PredictHandler(JsonHandler):
             observer(call)
 
     async def post(self, name: str, version: str | None, label: str | None, verb: str) -> None:  # type: ignore[override]
-        if len(self._body) > MAX_BODY_BYTES:
-            message = f"The body is larger than {MAX_BODY_BYTES} bytes. Send fewer rows at once."
-            self.refuse(grpc.StatusCode.RESOURCE_EXHAUSTED, message, 413)
+        if self.is_too_large:
+            self.refuse_too_large()
         elif verb != "predict":
             message = f"{verb} is not offered: recommenders have no such signature. Use predict."
             self.refuse(grpc.StatusCode.UNIMPLEMENTED, message)
@@ -232,7 +124,7 @@ class PredictHandler(JsonHandler):
     def _predict(self, name: str, version: str | None, label: str | None) -> str:
         with _invalid_json_aborting(self._call):
             document = parse_body(bytes(self._body))
-            request = predict_pb2.PredictRequest(model_spec=_spec(name, version, label))
+            request = predict_pb2.PredictRequest(model_spec=model_spec(name, version, label))
             request.model_spec.signature_name = signature_name(document)
             tensors = request_tensors(document, self._input_infos(request.model_spec))
         for alias, tensor in tensors.items():
@@ -259,17 +151,6 @@ def _invalid_json_aborting(call: HttpCall) -> Iterator[None]:
         call.abort(grpc.StatusCode.INVALID_ARGUMENT, str(error))
     except RecursionError:
         call.abort(grpc.StatusCode.INVALID_ARGUMENT, "JSON Parse error: the lists are nested too deep")
-
-
-def _spec(name: str, version: str | None, label: str | None) -> model_pb2.ModelSpec:
-    spec = model_pb2.ModelSpec(name=name)
-    if label is not None:
-        spec.version_label = label
-    elif version is not None:
-        if int(version) > MAX_VERSION:
-            raise CallAborted(grpc.StatusCode.INVALID_ARGUMENT, f"Failed to convert version: {version} to numeric.")
-        spec.version.value = int(version)
-    return spec
 
 
 def _fields(message: Message) -> dict[str, Any]:

@@ -10,7 +10,8 @@ from tornado.httpserver import HTTPServer
 from tornado.netutil import bind_sockets
 
 from serving.server.errors import ServerStartError
-from serving.server.rest.handlers import Services, application
+from serving.server.rest.handlers import application
+from serving.server.rest.json_handler import Services
 
 BODY_TIMEOUT_SECONDS = 30.0
 IDLE_SECONDS = 300.0
