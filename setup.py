@@ -27,6 +27,8 @@ SERVING = [
     "grpcio-reflection==1.48.2",
     "prometheus-client>=0.20",
     "requests>=2.31",
+    "tenacity>=8.4",
+    "tornado>=6.5",
 ]
 SCANN = ["scann==1.3.2"]
 PIPELINE = [

@@ -1,4 +1,4 @@
-"""`dimerec serve`: answers TF Serving's gRPC API from this process."""
+"""`dimerec serve`: answers TF Serving's gRPC and REST API from this process."""
 
 import logging
 import signal
@@ -29,6 +29,18 @@ def serve(
     port: Annotated[
         int, typer.Option(min=0, max=65535, help="gRPC port, on all interfaces; 0 takes a free one.")
     ] = 8500,
+    rest_api_port: Annotated[
+        int, typer.Option(min=0, max=65535, help="REST port, on all interfaces; 0 serves gRPC alone.")
+    ] = 0,
+    monitoring_config_file: Annotated[
+        Path | None, typer.Option(help="TF Serving's monitoring file; it switches metrics on, on the REST port.")
+    ] = None,
+    request_log_dir: Annotated[
+        Path | None, typer.Option(help="Log requests and answers there, as tf.Examples.")
+    ] = None,
+    request_log_sampling_rate: Annotated[
+        float, typer.Option(min=0.0, max=1.0, help="Share of the requests that is logged.")
+    ] = 1.0,
     model: Annotated[
         list[str] | None, typer.Option(metavar="NAME=DIR", help="A further model; may be repeated.")
     ] = None,
@@ -79,7 +91,7 @@ def serve(
         ),
     ] = 0.0,
 ) -> None:
-    """Serves models over gRPC with TF Serving's API; TF Serving's clients need no change.
+    """Serves models over gRPC, and REST if asked, with TF Serving's API; TF Serving's clients need no change.
 
     The newest version of each model is served, or those of its policy. A version that appears later is loaded and
     warmed up beside the old one and swapped in without losing a request; one that fails is reported and the old one
@@ -98,6 +110,7 @@ def serve(
     with _until_told_to_stop() as stopping:
         silence_native_logs()
         _log_to_terminal()
+        from serving.request_log.request_log import RequestLog
         from serving.server.app import start_server
         from serving.server.batching_options import BatchingOptions, read_batching_options
         from serving.server.bearer_token import read_token
@@ -106,6 +119,7 @@ def serve(
         from serving.server.options import ServerOptions
         from serving.server.tls import read_credentials
 
+        rest_address = f"0.0.0.0:{rest_api_port}" if rest_api_port else None
         batching = _given(batching_parameters_file, read_batching_options)
         options = ServerOptions(
             batching=batching or (BatchingOptions() if enable_batching else None),
@@ -115,6 +129,9 @@ def serve(
             credentials=_given(ssl_config_file, read_credentials),
             token=_given(auth_token_file, read_token),
             labels_for_unavailable=allow_version_labels_for_unavailable_models,
+            rest_address=rest_address,
+            metrics_path=_metrics_path(monitoring_config_file, rest_address),
+            request_log=_given(request_log_dir, lambda folder: RequestLog(folder, request_log_sampling_rate)),
         )
         models = _given(model_config_file, read_model_config) or {
             name: ModelSettings(base) for name, base in pairs.items()
@@ -142,6 +159,15 @@ def _given(path: Path | None, read: Callable[[Path], T]) -> T | None:
     return None if path is None else read(path)
 
 
+def _metrics_path(file: Path | None, rest_address: str | None) -> str | None:
+    from serving.server.monitoring import metrics_path
+
+    path = metrics_path(file) if file else None
+    if path and rest_address is None:
+        raise DimeRecError(f"{file} enables metrics, which are answered on the REST port. Add --rest-api-port 8501.")
+    return path
+
+
 def _pairs(base: Path | None, name: str, pairs: list[str]) -> dict[str, Path]:
     models = {} if base is None else {name: base}
     for pair in pairs:
@@ -165,4 +191,5 @@ def _announce(server: "RunningServer", models: dict[str, Path]) -> None:
         number = server.manager.served_version(name)
         what = "no version yet, waiting for one" if number is None else f"version {number}"
         console.print(f"{name}: {what}, from {base}", markup=False, soft_wrap=True)
-    console.print(f"Listening on port {server.port} (gRPC, TF Serving's API). Ctrl-C stops.")
+    rest = f" and {server.rest.port} (REST)" if server.rest else ""
+    console.print(f"Listening on port {server.port} (gRPC){rest}, TF Serving's API. Ctrl-C stops.", soft_wrap=True)

@@ -1,6 +1,8 @@
-"""Puts the services on a port."""
+"""Puts the services on their ports."""
 
 from collections.abc import Mapping
+from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from time import sleep
 
@@ -13,13 +15,18 @@ from serving.server.bearer_token import RequireToken
 from serving.server.errors import ServerStartError
 from serving.server.health import Health
 from serving.server.manager import ModelManager
+from serving.server.metrics import count_request, page
 from serving.server.model_config import ModelSettings, check_name
 from serving.server.model_service import ModelService
+from serving.server.observe import ObserveCalls, Observer
 from serving.server.options import ServerOptions
 from serving.server.overload import CountingExecutor, RefuseOverload
 from serving.server.prediction import Predictor
 from serving.server.prediction_service import PredictionService
 from serving.server.reflection import add_reflection
+from serving.server.rest.json_handler import Services
+from serving.server.rest.server import RestServer, listen
+from serving.server.server_state import ServerState
 
 WORKERS = 16
 BATCHING_WORKERS = 128  # a request that waits for its batch keeps its thread
@@ -30,17 +37,25 @@ class RunningServer:
     """A server that answers until it is stopped.
 
     Attributes:
-        port: where it listens.
+        port: where it listens for gRPC.
         manager: knows which versions are served.
+        rest: the REST server beside gRPC, if there is one.
     """
 
     def __init__(
-        self, server: grpc.Server, port: int, manager: ModelManager, health: Health, batcher: Batcher | None
+        self,
+        server: grpc.Server,
+        port: int,
+        rest: RestServer | None,
+        manager: ModelManager,
+        health: Health,
+        closing: ExitStack,
     ) -> None:
         self._server = server
         self._health = health
-        self._batcher = batcher
+        self._closing = closing
         self.port = port
+        self.rest = rest
         self.manager = manager
 
     def stop(self, grace_seconds: float = GRACE_SECONDS, drain_seconds: float = 0.0) -> None:
@@ -53,50 +68,77 @@ class RunningServer:
         """
         self._health.stop_serving()
         sleep(drain_seconds)
-        self._server.stop(grace_seconds).wait()
-        _close(self.manager, self._batcher)
+        stopped = self._server.stop(grace_seconds)
+        if self.rest is not None:
+            self.rest.stop(grace_seconds)
+        stopped.wait()
+        self._closing.close()
 
 
 def start_server(
     models: Mapping[str, Path | ModelSettings], address: str, options: ServerOptions | None = None
 ) -> RunningServer:
-    """Loads the models, then opens the port.
+    """Loads the models, then opens the ports.
 
     A model without a version that loads is answered with NOT_FOUND until one appears.
 
     Args:
         models: settings of each model by name; a path stands for the newest version under it.
-        address: `host:port`; port 0 takes a free one.
+        address: `host:port` for gRPC; port 0 takes a free one.
         options: everything else; None for the defaults.
 
     Raises:
         ServerStartError: no model is given, a name or a base directory cannot be used, a label names a version that
-            is not loaded, or the address cannot be used.
+            is not loaded, or an address cannot be used.
     """
     options = options or ServerOptions()
-    manager = ModelManager(_checked(models), options.labels_for_unavailable)
-    batcher = None if options.batching is None else Batcher(options.batching)
-    health = Health(manager)
-    server = _grpc_server(options)
-    _add_services(server, manager, Predictor(manager, options.limits, batcher), health)
-    try:
-        # The port opens last: whoever finds it open finds the models loaded.
+    with ExitStack() as opened:  # closes what was opened, last first, if a later step fails
+        if options.request_log is not None:
+            opened.callback(options.request_log.close)
+        manager = ModelManager(_checked(models), options.labels_for_unavailable)
+        batcher = None if options.batching is None else Batcher(options.batching)
+        if batcher is not None:
+            opened.callback(batcher.close)
+        opened.callback(manager.close)
+        health = Health(manager)
+        services = _services(manager, batcher, options)
+        server = _grpc_server(services, health, options)
+        # The ports open last: whoever finds one open finds the models loaded.
         manager.start()
+        sockets = [] if options.rest_address is None else listen(options.rest_address)
+        for taken in sockets:
+            opened.callback(taken.close)
         port = _open_port(server, address, options.credentials)
-    except ServerStartError:
-        _close(manager, batcher)
-        raise
-    server.start()
-    return RunningServer(server, port, manager, health, batcher)
+        server.start()
+        rest = RestServer(services, sockets) if sockets else None
+        return RunningServer(server, port, rest, manager, health, opened.pop_all())
 
 
-def _grpc_server(options: ServerOptions) -> grpc.Server:
-    executor = CountingExecutor(WORKERS if options.batching is None else BATCHING_WORKERS, "grpc")
-    interceptors: list[grpc.ServerInterceptor] = [RefuseOverload(executor, options.max_waiting_requests)]
-    if options.token is not None:
-        interceptors.insert(0, RequireToken(options.token))
-    return grpc.server(
+def _services(manager: ModelManager, batcher: Batcher | None, options: ServerOptions) -> Services:
+    workers = WORKERS if batcher is None else BATCHING_WORKERS
+    executor = CountingExecutor(workers, options.max_waiting_requests, "requests")
+    state = ServerState(manager, executor, batcher)
+    observers: list[Observer] = [lambda call: count_request(call, manager.names())]
+    if options.request_log is not None:
+        observers.append(options.request_log.record)
+    return Services(
+        manager,
+        PredictionService(manager, Predictor(manager, options.limits, batcher)),
+        ModelService(manager),
         executor,
+        observers,
+        partial(page, state),
+        options.metrics_path,
+    )
+
+
+def _grpc_server(services: Services, health: Health, options: ServerOptions) -> grpc.Server:
+    interceptors: list[grpc.ServerInterceptor] = [ObserveCalls(services.observers)]  # first: it sees refusals, too
+    if options.token is not None:
+        interceptors.append(RequireToken(options.token))
+    interceptors.append(RefuseOverload(services.executor))
+    server = grpc.server(
+        services.executor,
         interceptors=interceptors,
         options=[
             ("grpc.max_receive_message_length", options.max_message_bytes),
@@ -105,13 +147,11 @@ def _grpc_server(options: ServerOptions) -> grpc.Server:
             ("grpc.so_reuseport", 0),
         ],
     )
-
-
-def _add_services(server: grpc.Server, manager: ModelManager, predictor: Predictor, health: Health) -> None:
-    prediction_service_pb2_grpc.add_PredictionServiceServicer_to_server(PredictionService(manager, predictor), server)
-    model_service_pb2_grpc.add_ModelServiceServicer_to_server(ModelService(manager), server)
+    prediction_service_pb2_grpc.add_PredictionServiceServicer_to_server(services.predictions, server)
+    model_service_pb2_grpc.add_ModelServiceServicer_to_server(services.models, server)
     health_pb2_grpc.add_HealthServicer_to_server(health.servicer, server)
     add_reflection(server)
+    return server
 
 
 def _open_port(server: grpc.Server, address: str, credentials: grpc.ServerCredentials | None) -> int:
@@ -123,12 +163,6 @@ def _open_port(server: grpc.Server, address: str, credentials: grpc.ServerCreden
         raise ServerStartError(
             f"Cannot listen on {address}. If another server is using it, choose another port."
         ) from error
-
-
-def _close(manager: ModelManager, batcher: Batcher | None) -> None:
-    manager.close()
-    if batcher is not None:
-        batcher.close()
 
 
 def _checked(models: Mapping[str, Path | ModelSettings]) -> dict[str, ModelSettings]:

@@ -86,6 +86,12 @@ class Batcher:
                 futures.wait([task.answer])
             raise too_late() from None
 
+    @property
+    def queued_rows(self) -> int:
+        """Rows that no batch has taken yet, of all signatures."""
+        with self._changed:
+            return self._queued_rows.total()
+
     def close(self) -> None:
         """Refuses new requests and waits for those that have come."""
         with self._changed:

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 
 import grpc
 
+from serving.request_log.request_log import RequestLog
 from serving.server.batching_options import BatchingOptions
 from serving.server.bearer_token import BearerToken
 from serving.server.limits import Limits
@@ -21,6 +22,9 @@ class ServerOptions:
         credentials: keys and certificates for TLS; None for plain connections.
         token: what callers must show; None for no such check.
         labels_for_unavailable: whether a version label may name a version that is not loaded.
+        rest_address: `host:port` for REST; port 0 takes a free one, None opens none.
+        metrics_path: where REST answers Prometheus; None for nowhere.
+        request_log: is told of every call, and closed with the server.
     """
 
     batching: BatchingOptions | None = None
@@ -30,3 +34,6 @@ class ServerOptions:
     credentials: grpc.ServerCredentials | None = None
     token: BearerToken | None = None
     labels_for_unavailable: bool = False
+    rest_address: str | None = None
+    metrics_path: str | None = None
+    request_log: RequestLog | None = None

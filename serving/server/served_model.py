@@ -12,6 +12,7 @@ import grpc
 
 from serving.server.errors import ModelLoadError, RequestError
 from serving.server.loader import SAVED_MODEL_FILE, LoadedVersion
+from serving.server.metrics import counting_load
 from serving.server.model_config import ModelSettings
 from serving.server.warmup import load_warm
 
@@ -183,7 +184,8 @@ class ServedModel:
         logger.info("Loading version %d of %s from %s", number, self.name, path)
         self._set_status(number, VersionStatus(State.LOADING))
         try:
-            return Lease(number, load_warm(path))
+            with counting_load(path):
+                return Lease(number, load_warm(path))
         except ModelLoadError as error:
             logger.error("Version %d of %s is not served: %s", number, self.name, error)
             self._failed[number] = fingerprint

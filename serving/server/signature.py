@@ -9,6 +9,7 @@ from tensorflow.core.framework import tensor_pb2
 from tensorflow.core.protobuf import meta_graph_pb2
 
 from serving.server.errors import RequestError, status_code
+from serving.server.metrics import run_measured
 from serving.server.tensors import decode, dtype_name, encode
 
 _TF_PREFIX = "Graph execution error:\n\n"
@@ -72,7 +73,7 @@ class Signature:
         """
         feeds = {self._feeds[alias]: array for alias, array in arrays.items()}
         try:
-            values = self._session.run([self._fetches[alias] for alias in aliases], feeds)
+            values = run_measured(self._session, [self._fetches[alias] for alias in aliases], feeds)
         except tf.errors.OpError as error:
             raise RequestError(status_code(error.error_code), _graph_message(error.message)) from error
         return {alias: np.asarray(value) for alias, value in zip(aliases, values, strict=True)}

@@ -4,7 +4,7 @@ import socket
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import grpc
@@ -12,6 +12,7 @@ from tensorflow_serving.apis import model_service_pb2_grpc, prediction_service_p
 
 from serving.server.app import RunningServer, start_server
 from serving.server.model_config import ModelSettings
+from serving.server.monitoring import DEFAULT_PATH
 from serving.server.options import ServerOptions
 from serving.server.served_model import State
 from tests.serving.toy import NAME, request
@@ -30,6 +31,11 @@ class Stubs:
     @property
     def address(self) -> str:
         return f"127.0.0.1:{self.server.port}"
+
+    @property
+    def rest_address(self) -> str:
+        assert self.server.rest
+        return f"127.0.0.1:{self.server.rest.port}"
 
     def states(self) -> dict[int, State]:
         return {number: status.state for number, status in self.server.manager.statuses(NAME).items()}
@@ -51,6 +57,8 @@ class Stubs:
 
 @contextmanager
 def serving(base: Path | ModelSettings, options: ServerOptions | None = None) -> Iterator[Stubs]:
+    """A server of one model; REST and metrics are always on."""
+    options = replace(options or ServerOptions(), rest_address="127.0.0.1:0", metrics_path=DEFAULT_PATH)
     server = start_server({NAME: base}, "127.0.0.1:0", options)
     with grpc.insecure_channel(f"127.0.0.1:{server.port}") as channel:
         yield Stubs(

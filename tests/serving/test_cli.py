@@ -10,6 +10,7 @@ from pathlib import Path
 
 import grpc
 import pytest
+import requests
 import typer
 from tensorflow_serving.apis import prediction_service_pb2_grpc
 from typer.testing import CliRunner
@@ -18,7 +19,8 @@ from dimerec_tf.cli.recommend import recommend
 from dimerec_tf.cli.serve import serve
 from dimerec_tf.errors import DimeRecError
 from serving.client.client import RecommendClient, RecommendError
-from tests.serving.running import Stubs, free_port, until
+from serving.request_log.files import read_request_log
+from tests.serving.running import TIMEOUT, Stubs, free_port, until
 from tests.serving.toy import NAME, TOO_LARGE, request
 
 TOKEN = [("authorization", "Bearer secret")]
@@ -27,6 +29,15 @@ app = typer.Typer()
 app.command()(recommend)
 app.command()(serve)
 runner = CliRunner()
+
+
+def test_rest_answers_the_same(toy_server: Stubs) -> None:
+    arguments = ["--user-history", "a", "--filter-seen", "--k", "2", "--json"]
+    command = ["recommend", "--rest", "--server", toy_server.rest_address, "--model-name", NAME, *arguments]
+    result = runner.invoke(app, command, catch_exceptions=False)
+    over_rest, over_grpc = json.loads(result.output), json.loads(ask(toy_server, *arguments))
+    assert over_rest["cold_start"] == over_grpc["cold_start"]
+    assert [item["item_id"] for item in over_rest["items"]] == [item["item_id"] for item in over_grpc["items"]]
 
 
 @pytest.fixture
@@ -104,23 +115,29 @@ def test_titles_need_their_columns(tmp_path: Path) -> None:
 
 
 def test_serve_answers_until_it_is_told_to_stop(own_base: Path) -> None:
-    port = free_port()
+    port, rest_port = free_port(), free_port()
     answers: list[tuple[str, ...]] = []
+    statuses: list[int] = []
 
     def ask_then_terminate() -> None:
         with RecommendClient(f"127.0.0.1:{port}", "further") as client:
             until(lambda: _try(client, answers))
+        url = f"http://127.0.0.1:{rest_port}/v1/models/further"
+        statuses.append(requests.get(url, timeout=TIMEOUT).status_code)
         os.kill(os.getpid(), signal.SIGTERM)
 
     former = signal.getsignal(signal.SIGTERM)
     thread = threading.Thread(target=ask_then_terminate)
     thread.start()
     arguments = ["--model-base-path", str(own_base), "--model", f"further={own_base}", "--port", str(port)]
+    arguments += ["--rest-api-port", str(rest_port), "--request-log-dir", str(own_base / "log")]
     result = runner.invoke(app, ["serve", *arguments], catch_exceptions=False)
     thread.join()
     assert result.exit_code == 0
     assert answers == [("a", "b")]
-    assert f"Listening on port {port}" in result.output
+    assert statuses == [200]
+    assert [row.item_ids for row in read_request_log(own_base / "log")] == [("a", "b")]
+    assert f"Listening on port {port} (gRPC) and {rest_port} (REST)" in result.output
     assert "dimerec: version 1, from" in result.output
     assert signal.getsignal(signal.SIGTERM) is former
 
@@ -189,6 +206,15 @@ def test_serve_refuses_what_it_cannot_serve(arguments: list[str], text: str) -> 
     assert result.exit_code == 1
     assert isinstance(result.exception, DimeRecError)
     assert text in str(result.exception)
+
+
+def test_metrics_need_the_rest_port(own_base: Path, tmp_path: Path) -> None:
+    file = tmp_path / "monitoring.config"
+    file.write_text("prometheus_config { enable: true }")
+    arguments = ["--model-base-path", str(own_base), "--monitoring-config-file", str(file)]
+    result = runner.invoke(app, ["serve", *arguments])
+    assert result.exit_code == 1
+    assert "Add --rest-api-port" in str(result.exception)
 
 
 @pytest.mark.parametrize("command", ["serve", "recommend"])

@@ -1,0 +1,147 @@
+"""What every URL has in common: a body of limited size, JSON answers, errors with TF Serving's statuses."""
+
+import asyncio
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import grpc
+from tensorflow_serving.apis import model_pb2
+from tornado.web import RequestHandler, stream_request_body
+
+from serving.server.manager import ModelManager
+from serving.server.model_service import ModelService
+from serving.server.observe import Observer
+from serving.server.overload import CountingExecutor
+from serving.server.prediction_service import PredictionService
+from serving.server.rest.http_call import CallAborted, HttpCall
+from serving.server.served_model import MAX_VERSION
+
+MAX_BODY_BYTES = 64 * 1024 * 1024
+TIMEOUT_SECONDS = 30.0
+_HTTP_STATUS = {
+    grpc.StatusCode.INVALID_ARGUMENT: 400,
+    grpc.StatusCode.FAILED_PRECONDITION: 400,
+    grpc.StatusCode.OUT_OF_RANGE: 400,
+    grpc.StatusCode.UNAUTHENTICATED: 401,
+    grpc.StatusCode.PERMISSION_DENIED: 403,
+    grpc.StatusCode.NOT_FOUND: 404,
+    grpc.StatusCode.ALREADY_EXISTS: 409,
+    grpc.StatusCode.ABORTED: 409,
+    grpc.StatusCode.RESOURCE_EXHAUSTED: 429,
+    grpc.StatusCode.CANCELLED: 499,
+    grpc.StatusCode.UNIMPLEMENTED: 501,
+    grpc.StatusCode.UNAVAILABLE: 503,
+    grpc.StatusCode.DEADLINE_EXCEEDED: 504,
+}
+
+
+@dataclass(frozen=True)
+class Services:
+    """What answers: the gRPC services, the versions they answer from, and the threads they run in.
+
+    Attributes:
+        observers: are told of every call of `PredictHandler`; they must not raise, nor take long.
+        metrics: gives the page for Prometheus.
+        metrics_path: where; None for nowhere.
+    """
+
+    manager: ModelManager
+    predictions: PredictionService
+    models: ModelService
+    executor: CountingExecutor
+    observers: Sequence[Observer]
+    metrics: Callable[[], bytes]
+    metrics_path: str | None
+
+
+@stream_request_body
+class JsonHandler(RequestHandler):
+    """Reads a body of limited size, answers JSON, and refuses what a subclass does not define."""
+
+    def initialize(self) -> None:
+        self._body = bytearray()
+        self._call = HttpCall(self.request.headers, TIMEOUT_SECONDS)
+        self._left = False
+        self._code = grpc.StatusCode.OK
+        self._services: Services = self.settings["services"]
+
+    def prepare(self) -> None:
+        self.settings["running"].add(self)
+
+    def data_received(self, chunk: bytes) -> None:
+        """Keeps the body up to one byte more than its limit; the rest is read, so that the client hears the refusal."""
+        self._body += chunk[: MAX_BODY_BYTES + 1 - len(self._body)]
+
+    def on_connection_close(self) -> None:
+        self._left = True
+        self._call.cancel()
+        self.settings["running"].discard(self)
+        super().on_connection_close()
+
+    def on_finish(self) -> None:
+        self.settings["running"].discard(self)
+
+    def malformed(self, *_: str) -> None:
+        self.refuse(grpc.StatusCode.INVALID_ARGUMENT, f"Malformed request: {self.request.method} {self.request.path}")
+
+    get = post = put = patch = delete = head = options = malformed
+
+    def refuse(self, code: grpc.StatusCode, message: str, http_status: int | None = None) -> None:
+        """Ends the request with an error; the HTTP status is the code's own unless another is given."""
+        self._code = code
+        self.set_status(http_status or _HTTP_STATUS.get(code, 500))
+        self.send(json.dumps({"error": message}))
+
+    @property
+    def is_too_large(self) -> bool:
+        """Whether the body was cut off at the limit."""
+        return len(self._body) > MAX_BODY_BYTES
+
+    def refuse_too_large(self) -> None:
+        """Ends the request with what the limit is."""
+        message = f"The body is larger than {MAX_BODY_BYTES} bytes. Send fewer rows at once."
+        self.refuse(grpc.StatusCode.RESOURCE_EXHAUSTED, message, 413)
+
+    def send(self, body: str) -> None:
+        """Ends the request with a JSON text."""
+        self.set_header("Content-Type", "application/json")
+        self.finish(body)
+
+    def write_error(self, status_code: int, **kwargs: Any) -> None:
+        self.refuse(grpc.StatusCode.INTERNAL, f"The request failed: {self._reason}", status_code)
+
+    async def answer(self, work: Callable[[], str]) -> None:
+        """Sends what the work returns, done in a thread of the services', or the reason why there is nothing."""
+        running = asyncio.get_running_loop().run_in_executor(self._services.executor, work)
+        try:
+            self.send(await asyncio.wait_for(running, TIMEOUT_SECONDS))
+        except CallAborted as error:
+            self.refuse(error.code, str(error))
+        except asyncio.TimeoutError:
+            self._call.cancel()
+            self.refuse(grpc.StatusCode.DEADLINE_EXCEEDED, f"The server did not answer within {TIMEOUT_SECONDS:g} s")
+
+
+class NotFoundHandler(JsonHandler):
+    def malformed(self, *_: str) -> None:
+        self.refuse(grpc.StatusCode.NOT_FOUND, f"Not found: {self.request.path}. The API is under /v1/models/")
+
+    get = post = put = patch = delete = head = options = malformed
+
+
+def model_spec(name: str, version: str | None, label: str | None) -> model_pb2.ModelSpec:
+    """The model that a URL names.
+
+    Raises:
+        CallAborted: its version is larger than any.
+    """
+    spec = model_pb2.ModelSpec(name=name)
+    if label is not None:
+        spec.version_label = label
+    elif version is not None:
+        if int(version) > MAX_VERSION:
+            raise CallAborted(grpc.StatusCode.INVALID_ARGUMENT, f"Failed to convert version: {version} to numeric.")
+        spec.version.value = int(version)
+    return spec
