@@ -117,7 +117,7 @@ def serve(
         from serving.server.limits import Limits
         from serving.server.model_config import ModelSettings, read_model_config
         from serving.server.options import ServerOptions
-        from serving.server.tls import read_credentials
+        from serving.server.tls import read_tls
 
         rest_address = f"0.0.0.0:{rest_api_port}" if rest_api_port else None
         batching = _given(batching_parameters_file, read_batching_options)
@@ -126,7 +126,7 @@ def serve(
             max_waiting_requests=max_waiting_requests,
             max_message_bytes=max_message_bytes,
             limits=Limits(history=max_history, k=max_k),
-            credentials=_given(ssl_config_file, read_credentials),
+            tls=_given(ssl_config_file, read_tls),
             token=_given(auth_token_file, read_token),
             labels_for_unavailable=allow_version_labels_for_unavailable_models,
             rest_address=rest_address,

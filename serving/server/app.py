@@ -27,6 +27,7 @@ from serving.server.reflection import add_reflection
 from serving.server.rest.json_handler import Services
 from serving.server.rest.server import RestServer, listen
 from serving.server.server_state import ServerState
+from serving.server.tls import Tls
 
 WORKERS = 16
 BATCHING_WORKERS = 128  # a request that waits for its batch keeps its thread
@@ -108,9 +109,9 @@ def start_server(
         sockets = [] if options.rest_address is None else listen(options.rest_address)
         for taken in sockets:
             opened.callback(taken.close)
-        port = _open_port(server, address, options.credentials)
+        port = _open_port(server, address, options.tls)
         server.start()
-        rest = RestServer(services, sockets) if sockets else None
+        rest = RestServer(services, sockets, options.tls.rest if options.tls else None) if sockets else None
         return RunningServer(server, port, rest, manager, health, opened.pop_all())
 
 
@@ -129,6 +130,8 @@ def _services(manager: ModelManager, batcher: Batcher | None, options: ServerOpt
         observers,
         partial(page, state),
         options.metrics_path,
+        options.token,
+        options.max_message_bytes,
     )
 
 
@@ -154,11 +157,11 @@ def _grpc_server(services: Services, health: Health, options: ServerOptions) -> 
     return server
 
 
-def _open_port(server: grpc.Server, address: str, credentials: grpc.ServerCredentials | None) -> int:
+def _open_port(server: grpc.Server, address: str, tls: Tls | None) -> int:
     try:
-        if credentials is None:
+        if tls is None:
             return server.add_insecure_port(address)
-        return server.add_secure_port(address, credentials)
+        return server.add_secure_port(address, tls.grpc)
     except RuntimeError as error:
         raise ServerStartError(
             f"Cannot listen on {address}. If another server is using it, choose another port."

@@ -12,6 +12,7 @@ from serving.server.refusal import refuse
 
 HEADER = "authorization"
 SCHEME = "bearer"
+TOKEN_ASKED = "This server asks for a token: send the header 'authorization: Bearer TOKEN' with the right one."
 _OPEN = "/grpc.health.v1.Health/"
 
 
@@ -33,10 +34,7 @@ class RequireToken(grpc.ServerInterceptor):
 
     def __init__(self, token: BearerToken) -> None:
         self._token = token
-        self._refuse = refuse(
-            grpc.StatusCode.UNAUTHENTICATED,
-            "This server asks for a token: send the header 'authorization: Bearer TOKEN' with the right one.",
-        )
+        self._refuse = refuse(grpc.StatusCode.UNAUTHENTICATED, TOKEN_ASKED)
 
     def intercept_service(
         self, continuation: Callable[[grpc.HandlerCallDetails], Any], handler_call_details: grpc.HandlerCallDetails

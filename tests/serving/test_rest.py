@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from serving.server.app import start_server
 from serving.server.errors import ServerStartError
 from serving.server.options import ServerOptions
-from tests.serving.running import TIMEOUT, Stubs, free_port, until
+from tests.serving.running import TIMEOUT, Stubs, free_port, serving, until
 from tests.serving.test_predict import answer
 from tests.serving.toy import CATALOGUE, NAME, TOO_LARGE, request
 
@@ -191,9 +191,9 @@ def chunks(size: int) -> Iterator[bytes]:
 
 
 @pytest.mark.parametrize("body", [b" " * 300_000, chunks(300_000)], ids=["whole", "chunked"])
-def test_a_body_over_the_limit_is_too_large(toy_server: Stubs, body: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("serving.server.rest.json_handler.MAX_BODY_BYTES", 200_000)
-    status, message = refusal(requests.post(url(toy_server), data=body, timeout=TIMEOUT))
+def test_a_body_over_the_limit_is_too_large(toy_base: Path, body: Any) -> None:
+    with serving(toy_base, ServerOptions(max_message_bytes=200_000)) as stubs:
+        status, message = refusal(requests.post(url(stubs), data=body, timeout=TIMEOUT))
     assert (status, message) == (413, "The body is larger than 200000 bytes. Send fewer rows at once.")
 
 

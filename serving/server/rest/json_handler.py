@@ -10,6 +10,7 @@ import grpc
 from tensorflow_serving.apis import model_pb2
 from tornado.web import RequestHandler, stream_request_body
 
+from serving.server.bearer_token import HEADER, TOKEN_ASKED, BearerToken
 from serving.server.manager import ModelManager
 from serving.server.model_service import ModelService
 from serving.server.observe import Observer
@@ -18,7 +19,6 @@ from serving.server.prediction_service import PredictionService
 from serving.server.rest.http_call import CallAborted, HttpCall
 from serving.server.served_model import MAX_VERSION
 
-MAX_BODY_BYTES = 64 * 1024 * 1024
 TIMEOUT_SECONDS = 30.0
 _HTTP_STATUS = {
     grpc.StatusCode.INVALID_ARGUMENT: 400,
@@ -45,6 +45,8 @@ class Services:
         observers: are told of every call of `PredictHandler`; they must not raise, nor take long.
         metrics: gives the page for Prometheus.
         metrics_path: where; None for nowhere.
+        token: what callers must show; None for no such check.
+        max_body_bytes: of a request.
     """
 
     manager: ModelManager
@@ -54,11 +56,13 @@ class Services:
     observers: Sequence[Observer]
     metrics: Callable[[], bytes]
     metrics_path: str | None
+    token: BearerToken | None
+    max_body_bytes: int
 
 
 @stream_request_body
 class JsonHandler(RequestHandler):
-    """Reads a body of limited size, answers JSON, and refuses what a subclass does not define."""
+    """Reads a body of limited size, answers JSON, refuses strangers, and what a subclass does not define."""
 
     def initialize(self) -> None:
         self._body = bytearray()
@@ -66,13 +70,19 @@ class JsonHandler(RequestHandler):
         self._left = False
         self._code = grpc.StatusCode.OK
         self._services: Services = self.settings["services"]
+        self._kept_bytes = self._services.max_body_bytes + 1
 
     def prepare(self) -> None:
         self.settings["running"].add(self)
+        token = self._services.token
+        if token is not None and not token.accepts(self.request.headers.get(HEADER)):
+            self._kept_bytes = 0
+            # In the place of the method, which answers after the body was read: before, the client might not listen.
+            setattr(self, str(self.request.method).lower(), self.refuse_stranger)
 
     def data_received(self, chunk: bytes) -> None:
         """Keeps the body up to one byte more than its limit; the rest is read, so that the client hears the refusal."""
-        self._body += chunk[: MAX_BODY_BYTES + 1 - len(self._body)]
+        self._body += chunk[: self._kept_bytes - len(self._body)]
 
     def on_connection_close(self) -> None:
         self._left = True
@@ -97,11 +107,16 @@ class JsonHandler(RequestHandler):
     @property
     def is_too_large(self) -> bool:
         """Whether the body was cut off at the limit."""
-        return len(self._body) > MAX_BODY_BYTES
+        return len(self._body) > self._services.max_body_bytes
+
+    def refuse_stranger(self, *_: str) -> None:
+        """Ends a request that came without the token."""
+        self.set_header("WWW-Authenticate", "Bearer")
+        self.refuse(grpc.StatusCode.UNAUTHENTICATED, TOKEN_ASKED)
 
     def refuse_too_large(self) -> None:
         """Ends the request with what the limit is."""
-        message = f"The body is larger than {MAX_BODY_BYTES} bytes. Send fewer rows at once."
+        message = f"The body is larger than {self._services.max_body_bytes} bytes. Send fewer rows at once."
         self.refuse(grpc.StatusCode.RESOURCE_EXHAUSTED, message, 413)
 
     def send(self, body: str) -> None:
@@ -114,7 +129,11 @@ class JsonHandler(RequestHandler):
 
     async def answer(self, work: Callable[[], str]) -> None:
         """Sends what the work returns, done in a thread of the services', or the reason why there is nothing."""
-        running = asyncio.get_running_loop().run_in_executor(self._services.executor, work)
+        executor = self._services.executor
+        if executor.is_full:
+            self.refuse(grpc.StatusCode.RESOURCE_EXHAUSTED, executor.refusal)
+            return
+        running = asyncio.get_running_loop().run_in_executor(executor, work)
         try:
             self.send(await asyncio.wait_for(running, TIMEOUT_SECONDS))
         except CallAborted as error:

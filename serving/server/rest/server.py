@@ -2,6 +2,7 @@
 
 import asyncio
 import socket
+import ssl
 import sys
 import threading
 import time
@@ -25,10 +26,11 @@ class RestServer:
         port: where it listens.
     """
 
-    def __init__(self, services: Services, sockets: list[socket.socket]) -> None:
+    def __init__(self, services: Services, sockets: list[socket.socket], tls: ssl.SSLContext | None = None) -> None:
         self.port: int = sockets[0].getsockname()[1]
         self._application = application(services)
         self._sockets = sockets
+        self._tls = tls
         self._grace_seconds = 0.0
         self._ready = threading.Event()
         self._thread = threading.Thread(target=lambda: asyncio.run(self._serve()), name="rest", daemon=True)
@@ -46,6 +48,7 @@ class RestServer:
         self._loop, self._stopping = asyncio.get_running_loop(), asyncio.Event()
         server = HTTPServer(
             self._application,
+            ssl_options=self._tls,
             # The handlers limit what they keep of a body: tornado would close the connection without a word.
             max_body_size=sys.maxsize,
             body_timeout=BODY_TIMEOUT_SECONDS,
