@@ -7,11 +7,13 @@ import pytest
 import requests
 from prometheus_client.parser import text_string_to_metric_families
 
+from serving.server.batching_options import BatchingOptions
 from serving.server.errors import ServerStartError
 from serving.server.monitoring import DEFAULT_PATH, metrics_path
+from serving.server.options import ServerOptions
 from serving.server.overload import CountingExecutor
 from serving.server.rest import json_handler
-from tests.serving.running import TIMEOUT, Stubs, until
+from tests.serving.running import TIMEOUT, Stubs, serving, until
 from tests.serving.test_rest import ROW, post
 from tests.serving.toy import NAME, request, slow_request
 
@@ -121,6 +123,16 @@ def test_the_queue_is_what_waits_for_a_thread(own_server: Stubs, monkeypatch: py
     with pytest.raises(RuntimeError):
         pool.submit(print)
     assert pool.waiting == 0
+
+
+def test_rows_that_wait_for_a_batch_are_shown(toy_base: Path) -> None:
+    options = BatchingOptions(max_batch_size=2, batch_timeout_micros=10**9)
+    with serving(toy_base, ServerOptions(batching=options)) as stubs:
+        call = stubs.predictions.Predict.future(request([["a"]]), timeout=TIMEOUT)
+        until(lambda: value(scrape(stubs), "dimerec_serving_batching_queue_rows") == 1)
+        stubs.predictions.Predict(request([["a"]]), timeout=TIMEOUT)
+        assert call.result().model_spec.version.value == 7
+        assert value(scrape(stubs), "dimerec_serving_batching_queue_rows") == 0
 
 
 @pytest.mark.parametrize(
