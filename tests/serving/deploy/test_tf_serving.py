@@ -7,8 +7,9 @@ import pytest
 from google.protobuf import text_format
 from tensorflow_serving.config import model_server_config_pb2
 
+from serving.server.proto.batching_parameters_pb2 import BatchingParameters
+from serving.server.proto.monitoring_config_pb2 import MonitoringConfig
 from tests.serving.deploy.files import DEPLOY, flags, kubernetes_objects
-from tests.serving.deploy.tf_serving_config import BatchingParameters, MonitoringConfig
 
 CONFIG = DEPLOY / "config"
 
