@@ -10,7 +10,6 @@ from tensorflow.core.framework import tensor_pb2, tensor_shape_pb2, types_pb2
 from tensorflow_serving.apis import predict_pb2, prediction_service_pb2_grpc
 
 from serving.client.recommendation import (
-    BUCKET_HEADER,
     FIRST_PAUSE_SECONDS,
     LONGEST_PAUSE_SECONDS,
     MAX_ATTEMPTS,
@@ -21,6 +20,7 @@ from serving.client.recommendation import (
     answer,
     explain,
     fallback_answers,
+    headers,
     padded,
 )
 
@@ -94,6 +94,7 @@ class RecommendClient:
         filter_seen: bool = False,
         version: int | None = None,
         experiment_bucket: str = "",
+        user_id: str = "",
     ) -> list[Recommendation]:
         """Asks for what comes next after each history.
 
@@ -104,6 +105,7 @@ class RecommendClient:
             filter_seen: whether users get nothing of their own history.
             version: of the model, None for the newest.
             experiment_bucket: ASCII text for the server's request log, '' for none.
+            user_id: the same; experiments are reported by it.
 
         Returns:
             An answer for each history, in the same order.
@@ -115,7 +117,7 @@ class RecommendClient:
         question = Question(histories, k, exclude, filter_seen)
         if not histories:
             return []
-        metadata = [(BUCKET_HEADER, experiment_bucket)] if experiment_bucket else None
+        metadata = list(headers(experiment_bucket, user_id).items())
         request = self._request(question, version)
         try:
             outputs = self._stub.Predict(request, timeout=self._timeout_seconds, metadata=metadata).outputs

@@ -8,13 +8,18 @@ import grpc
 
 from dimerec_tf.errors import DimeRecError
 
-BUCKET_HEADER = "x-experiment-bucket"
 MAX_ATTEMPTS = 5
 FIRST_PAUSE_SECONDS = 0.1
 LONGEST_PAUSE_SECONDS = 2.0
 RETRIED = (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.RESOURCE_EXHAUSTED)
 _AWAY = {*RETRIED, grpc.StatusCode.DEADLINE_EXCEEDED}
 _ASSERTION = re.compile(r"assertion failed: \[(.+?)\]( \[|$)")
+
+
+def headers(experiment_bucket: str, user_id: str) -> dict[str, str]:
+    """What the server's request log is told beside the request."""
+    given = {"x-experiment-bucket": experiment_bucket, "x-user-id": user_id}
+    return {name: text for name, text in given.items() if text}
 
 
 class RecommendError(DimeRecError):

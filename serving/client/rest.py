@@ -12,7 +12,6 @@ import requests
 import tenacity
 
 from serving.client.recommendation import (
-    BUCKET_HEADER,
     FIRST_PAUSE_SECONDS,
     LONGEST_PAUSE_SECONDS,
     MAX_ATTEMPTS,
@@ -23,6 +22,7 @@ from serving.client.recommendation import (
     answer,
     explain,
     fallback_answers,
+    headers,
     padded,
 )
 
@@ -83,6 +83,7 @@ class RestRecommendClient:
         filter_seen: bool = False,
         version: int | None = None,
         experiment_bucket: str = "",
+        user_id: str = "",
     ) -> list[Recommendation]:
         """Asks for what comes next after each history; as `RecommendClient.recommend`, with the same errors."""
         question = Question(histories, k, exclude, filter_seen)
@@ -95,19 +96,18 @@ class RestRecommendClient:
             stop=tenacity.stop_after_attempt(MAX_ATTEMPTS) | tenacity.stop_before_delay(self._timeout_seconds),
             reraise=True,
         )
-        headers = {BUCKET_HEADER: experiment_bucket} if experiment_bucket else {}
         try:
-            return retrying(self._ask, _inputs(question), version, headers, end)
+            return retrying(self._ask, _inputs(question), version, headers(experiment_bucket, user_id), end)
         except RecommendError as error:
             return fallback_answers(question, self._fallback, error)
 
     def _ask(
-        self, inputs: dict[str, Any], version: int | None, headers: dict[str, str], end: float
+        self, inputs: dict[str, Any], version: int | None, sent_headers: dict[str, str], end: float
     ) -> list[Recommendation]:
         url = f"{self._model_url}{'' if version is None else f'/versions/{version}'}:predict"
         left = max(0.001, end - monotonic())
         try:
-            response = self._session.post(url, json={"inputs": inputs}, headers=headers, timeout=left)
+            response = self._session.post(url, json={"inputs": inputs}, headers=sent_headers, timeout=left)
         except requests.Timeout as error:
             raise self._explain(grpc.StatusCode.DEADLINE_EXCEEDED, str(error)) from error
         except requests.RequestException as error:

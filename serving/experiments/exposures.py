@@ -34,15 +34,17 @@ class Exposures:
 def read_exposures(files: Sequence[Path], unit: Unit) -> Exposures:
     """Reads tf.Examples with the features `user_id` or `request_id`, `experiment_bucket` and `item_ids`.
 
+    What is outside of every bucket needs no id.
+
     Args:
         files: TFRecord files, gzipped where their name ends in `.gz`.
         unit: which id the buckets were assigned by, or clicks are known by.
 
     Raises:
-        DimeRecError: a file cannot be read, a feature is missing, or a unit was in two buckets.
+        DimeRecError: a file cannot be read, what is in a bucket has no id, or a unit was in two buckets.
     """
     features = {
-        unit: tf.io.FixedLenFeature([], tf.string),
+        unit: tf.io.FixedLenFeature([], tf.string, ""),
         BUCKET: tf.io.FixedLenFeature([], tf.string, ""),
         ITEMS: tf.io.RaggedFeature(tf.string),
     }
@@ -110,6 +112,11 @@ def _text(values: np.ndarray) -> np.ndarray:
 
 def _one_bucket_each(assigned: pd.DataFrame, unit: Unit) -> "pd.Series[str]":
     pairs = assigned.drop_duplicates()
+    if (pairs["unit"] == "").any():
+        raise DimeRecError(
+            f"Exposures in a bucket have no {unit}. Report by the other id, or send it with requests, as the header "
+            f"x-{unit.replace('_', '-')}."
+        )
     twice = pairs["unit"].duplicated(keep=False)
     if twice.any():
         count, example = pairs.loc[twice, "unit"].nunique(), pairs.loc[twice, "unit"].iloc[0]
@@ -117,6 +124,4 @@ def _one_bucket_each(assigned: pd.DataFrame, unit: Unit) -> "pd.Series[str]":
             f"{count} values of {unit} were in two buckets, for example {example!r}. If the weights were changed, "
             "report the time before and the time after apart from one another."
         )
-    if (pairs["unit"] == "").any():
-        raise DimeRecError(f"Exposures in a bucket have an empty {unit}. Report by the other id.")
     return pairs.set_index("unit")["bucket"]

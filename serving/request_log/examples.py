@@ -1,6 +1,6 @@
 """The features of a logged row, written and read."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,6 +13,9 @@ from serving.server.tensors import decode
 K, ITEMS, SCORES = "k", "item_ids", "scores"
 _MODEL, _VERSION, _LABEL = "model_name", "model_version", "model_version_label"
 _TIME, _BUCKET = "time_micros", "experiment_bucket"
+_USER, _REQUEST = "user_id", "request_id"
+REQUEST_ID_HEADER = "x-request-id"
+_BY_HEADER = {"x-experiment-bucket": _BUCKET, "x-user-id": _USER, REQUEST_ID_HEADER: _REQUEST}
 
 
 @dataclass(frozen=True)
@@ -29,6 +32,8 @@ class LoggedRow:
         model_version_label: by which the request chose the version; '' for none.
         time_micros: when it was answered, microseconds since 1970 UTC.
         experiment_bucket: as the client sent it; '' for none.
+        user_id: the same.
+        request_id: the same.
     """
 
     history_item_ids: tuple[str, ...]
@@ -40,6 +45,8 @@ class LoggedRow:
     model_version_label: str
     time_micros: int
     experiment_bucket: str
+    user_id: str
+    request_id: str
 
 
 def is_loggable(request: predict_pb2.PredictRequest, response: predict_pb2.PredictResponse) -> bool:
@@ -53,9 +60,19 @@ def row_count(request: predict_pb2.PredictRequest) -> int:
 
 
 def examples(
-    request: predict_pb2.PredictRequest, response: predict_pb2.PredictResponse, time_micros: int, bucket: str
+    request: predict_pb2.PredictRequest,
+    response: predict_pb2.PredictResponse,
+    time_micros: int,
+    metadata: Mapping[str, str],
 ) -> Iterator[tf.train.Example]:
-    """An example for each history. Lists are as long as they are: padding is left out, and what is unknown too."""
+    """An example for each history. Lists are as long as they are: padding is left out, and what is unknown too.
+
+    Args:
+        request: what was asked.
+        response: what was answered.
+        time_micros: when, microseconds since 1970 UTC.
+        metadata: what the client sent beside the request, by names in lower case.
+    """
     histories, items = decode(request.inputs[HISTORY]), decode(response.outputs[ITEMS])
     scores = decode(response.outputs[SCORES]) if SCORES in response.outputs else None
     ks = np.broadcast_to(decode(request.inputs[K]), len(histories)) if K in request.inputs else None
@@ -67,8 +84,9 @@ def examples(
     }
     if request.model_spec.version_label:
         common[_LABEL] = _bytes([request.model_spec.version_label.encode()])
-    if bucket:
-        common[_BUCKET] = _bytes([bucket.encode()])
+    for header, feature in _BY_HEADER.items():
+        if metadata.get(header):
+            common[feature] = _bytes([metadata[header].encode()])
     for position, (history, answered) in enumerate(zip(histories, items, strict=True)):
         kept = answered != b""
         features = {
@@ -100,6 +118,8 @@ def logged_row(record: bytes) -> LoggedRow:
         model_version_label=next(iter(texts(_LABEL)), ""),
         time_micros=features[_TIME].int64_list.value[0],
         experiment_bucket=next(iter(texts(_BUCKET)), ""),
+        user_id=next(iter(texts(_USER)), ""),
+        request_id=next(iter(texts(_REQUEST)), ""),
     )
 
 

@@ -10,7 +10,7 @@ from time import time_ns
 
 import grpc
 
-from serving.request_log.examples import examples, is_loggable, row_count
+from serving.request_log.examples import REQUEST_ID_HEADER, examples, is_loggable, row_count
 from serving.request_log.files import LogFiles
 from serving.server.errors import ServerStartError
 from serving.server.metrics import count_logged
@@ -18,8 +18,6 @@ from serving.server.observe import FinishedCall
 
 logger = logging.getLogger(__name__)
 
-BUCKET_HEADER = "x-experiment-bucket"
-REQUEST_ID_HEADER = "x-request-id"
 MAX_FILE_BYTES = 64 * 1024 * 1024
 MAX_FILE_SECONDS = 300.0
 MAX_QUEUED = 1000
@@ -83,9 +81,8 @@ class RequestLog:
         self._files.complete()
 
     def _write(self, call: FinishedCall, time_micros: int) -> None:
-        bucket = call.metadata.get(BUCKET_HEADER, "")
         try:
-            rows = examples(call.request, call.response, time_micros, bucket)
+            rows = examples(call.request, call.response, time_micros, call.metadata)
             records = [row.SerializeToString() for row in rows]
         except Exception:  # a model with outputs of another form must not end the log
             logger.exception("A request of model %s cannot be logged", call.model_name)

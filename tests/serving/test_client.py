@@ -190,12 +190,12 @@ def test_a_server_that_is_away_or_silent_brings_the_fallback(client_class: Clien
             assert (answer.item_ids, answer.fallback) == (("b",), True)
 
 
-def test_the_bucket_reaches_the_request_log(toy_base: Path, tmp_path: Path) -> None:
+def test_bucket_and_user_reach_the_request_log(toy_base: Path, tmp_path: Path) -> None:
     with serving(toy_base, ServerOptions(request_log=RequestLog(tmp_path, 1.0))) as stubs:
         for client_class, bucket in ((RecommendClient, "one"), (RestRecommendClient, "two")):
             with client_class(address_of(stubs, client_class), NAME) as client:
-                client.recommend([["a"]], experiment_bucket=bucket, k=1)
-    assert [row.experiment_bucket for row in read_request_log(tmp_path)] == ["one", "two"]
+                client.recommend([["a"]], experiment_bucket=bucket, user_id="u", k=1)
+    assert [(row.experiment_bucket, row.user_id) for row in read_request_log(tmp_path)] == [("one", "u"), ("two", "u")]
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ import tensorflow as tf
 import tensorflow_data_validation as tfdv
 from tensorflow_serving.apis import predict_pb2
 
+from serving.experiments.exposures import read_exposures
 from serving.request_log import files, request_log
 from serving.request_log.examples import examples, logged_row
 from serving.request_log.files import FILES, LogFiles, read_request_log
@@ -30,12 +31,12 @@ def logged(toy_base: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     directory = tmp_path_factory.mktemp("log") / "made"
     with serving(toy_base, ServerOptions(request_log=RequestLog(directory, 1.0))) as stubs:
         first = request([["a", "é"], ["b", ""]], k=np.array([2, 3], np.int32), filter_seen=[True])
-        stubs.predictions.Predict(first, timeout=TIMEOUT, metadata=[(BUCKET, "blue")])
+        stubs.predictions.Predict(first, timeout=TIMEOUT, metadata=[(BUCKET, "blue"), ("x-user-id", "u1")])
         with pytest.raises(Exception, match="k must lie"):
             stubs.predictions.Predict(request([["a"]], k=[9]), timeout=TIMEOUT)
         stubs.predictions.Predict(slow_request(0.0), timeout=TIMEOUT)
         body = {"instances": [{"history_item_ids": []}]}
-        headers = {"X-Experiment-Bucket": "red"}
+        headers = {"X-Experiment-Bucket": "red", "X-User-Id": "u2", "X-Request-Id": "r2"}
         assert requests.post(url(stubs), json=body, headers=headers, timeout=TIMEOUT).status_code == 200
     return directory
 
@@ -47,8 +48,15 @@ def test_rows_hold_question_answer_version_time_and_bucket(logged: Path) -> None
     assert rows[1].scores == pytest.approx((7.0, 6.8, 6.7))
     assert [row.k for row in rows] == [2, 3, None]
     assert [row.experiment_bucket for row in rows] == ["blue", "blue", "red"]
+    assert [(row.user_id, row.request_id) for row in rows] == [("u1", ""), ("u1", ""), ("u2", "r2")]
     assert {(row.model_name, row.model_version, row.model_version_label) for row in rows} == {(NAME, 7, "")}
     assert all(0 <= time.time() - row.time_micros / 1e6 < 3600 for row in rows)
+
+
+def test_exposures_are_read_from_it(logged: Path) -> None:
+    exposures = read_exposures(sorted(logged.glob(FILES)), "user_id")
+    assert dict(exposures.buckets) == {"u1": "blue", "u2": "red"}
+    assert set(exposures.impressions.query("unit == 'u2'")["item_id"]) == {"a", "b", "c"}
 
 
 def test_tfdv_reads_the_files(logged: Path) -> None:
@@ -70,7 +78,7 @@ def test_the_label_is_logged() -> None:
     asked.model_spec.version_label = "canary"
     response = predict_pb2.PredictResponse()
     response.outputs["item_ids"].CopyFrom(tf.make_tensor_proto([["b", ""]]))
-    (row,) = (logged_row(example.SerializeToString()) for example in examples(asked, response, 5, ""))
+    (row,) = (logged_row(example.SerializeToString()) for example in examples(asked, response, 5, {}))
     assert (row.model_version_label, row.item_ids, row.scores, row.time_micros) == ("canary", ("b",), (), 5)
 
 

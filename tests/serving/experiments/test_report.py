@@ -125,7 +125,7 @@ def test_several_treatments_share_the_risk(tmp_path: Path) -> None:
         ([("ann", "old", ["a"]), ("ann", "new", ["a"])], "1 values of user_id were in two buckets, for example 'ann'"),
         ([("ann", "blue", ["a"])], "not given: blue"),
         ([("ann", "", ["a"])], "No exposure has a bucket"),
-        ([("", "old", ["a"])], "an empty user_id"),
+        ([("", "old", ["a"])], "have no user_id"),
         (
             [("ann", "old", ["a"]), ("bob", "old", []), ("eve", "new", []), ("joe", "new", [])],
             "new: fewer than two units",
@@ -141,9 +141,11 @@ def test_exposures_that_cannot_be_compared_are_refused(
 
 def test_files_that_are_no_exposures_are_refused(log: Path, tmp_path: Path) -> None:
     (tmp_path / "text").write_text("not a record file, but long enough to be read as one")
-    for files, unit in (([tmp_path / "text"], "user_id"), ([tmp_path / "missing"], "user_id"), ([log], "request_id")):
+    for name in ("text", "missing"):
         with pytest.raises(DimeRecError, match="cannot be read"):
-            read_exposures(files, unit)
+            read_exposures([tmp_path / name], "user_id")
+    with pytest.raises(DimeRecError, match=r"have no request_id.* as the header x-request-id"):
+        read_exposures([log], "request_id")
 
 
 def test_outcomes_without_their_columns_are_refused(tmp_path: Path) -> None:
