@@ -112,13 +112,16 @@ class PredictHandler(JsonHandler):
             observer(call)
 
     async def post(self, name: str, version: str | None, label: str | None, verb: str) -> None:  # type: ignore[override]
+        executor = self._services.executor
         if self.is_too_large:
             self.refuse_too_large()
         elif verb != "predict":
             message = f"{verb} is not offered: recommenders have no such signature. Use predict."
             self.refuse(grpc.StatusCode.UNIMPLEMENTED, message)
+        elif executor.is_full:
+            self.refuse(grpc.StatusCode.RESOURCE_EXHAUSTED, executor.refusal)
         else:
-            await self.answer(lambda: self._predict(name, version, label))
+            await self.answer(lambda: self._predict(name, version, label), executor)
 
     def _predict(self, name: str, version: str | None, label: str | None) -> str:
         with _invalid_json_aborting(self._call):

@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections.abc import Callable, Sequence
+from concurrent.futures import Executor
 from dataclasses import dataclass
 from typing import Any
 
@@ -127,12 +128,13 @@ class JsonHandler(RequestHandler):
     def write_error(self, status_code: int, **kwargs: Any) -> None:
         self.refuse(grpc.StatusCode.INTERNAL, f"The request failed: {self._reason}", status_code)
 
-    async def answer(self, work: Callable[[], str]) -> None:
-        """Sends what the work returns, done in a thread of the services', or the reason why there is nothing."""
-        executor = self._services.executor
-        if executor.is_full:
-            self.refuse(grpc.StatusCode.RESOURCE_EXHAUSTED, executor.refusal)
-            return
+    async def answer(self, work: Callable[[], str], executor: Executor | None = None) -> None:
+        """Sends what the work returns, or the reason why there is nothing.
+
+        Args:
+            work: to do in another thread.
+            executor: whose; None for the event loop's own, where a probe does not wait behind requests.
+        """
         running = asyncio.get_running_loop().run_in_executor(executor, work)
         try:
             self.send(await asyncio.wait_for(running, TIMEOUT_SECONDS))
