@@ -77,24 +77,33 @@ def test_a_rest_time_out_counts_as_deadline_exceeded(toy_server: Stubs, monkeypa
 
 
 def test_latency_graph_time_and_batch_size_are_histograms(toy_server: Stubs) -> None:
-    before = scrape(toy_server)
-    toy_server.predictions.Predict(request([["a"], ["b"], ["c"]]), timeout=TIMEOUT)
-    toy_server.predictions.Predict(slow_request(0.05), timeout=TIMEOUT)
-    after = scrape(toy_server)
-
-    def grown(name: str, **labels: str) -> float:
-        return value(after, name, **labels) - value(before, name, **labels)
-
-    latency = ":tensorflow:serving:request_latency"
-    labels = {"model_name": NAME, "API": "predict", "entrypoint": "GRPC"}
-    assert grown(f"{latency}_count", **labels) == grown(f"{latency}_bucket", le="+Inf", **labels) == 2
-    graph_time = grown(":tensorflow:core:graph_run_time_usecs")
-    assert grown(f"{latency}_sum", **labels) > graph_time >= 50_000
-    assert grown(":tensorflow:core:graph_runs") == 2
-    assert grown(":tensorflow:core:graph_run_time_usecs_histogram_count") == 2
+    latency, graph = ":tensorflow:serving:request_latency", ":tensorflow:core:graph_run"
     batch = ":tensorflow:serving:batching_session:processed_batch_size"
-    assert (grown(f"{batch}_bucket", le="2.0"), grown(f"{batch}_bucket", le="4.0")) == (1, 2)
-    assert grown(f"{batch}_sum") == 4
+    labels = {"model_name": NAME, "API": "predict", "entrypoint": "GRPC"}
+
+    def growth() -> list[float]:
+        before = scrape(toy_server)
+        toy_server.predictions.Predict(request([["a"], ["b"], ["c"]]), timeout=TIMEOUT)
+        toy_server.predictions.Predict(slow_request(0.05), timeout=TIMEOUT)
+        after = scrape(toy_server)
+
+        def grown(name: str, **labels: str) -> float:
+            return value(after, name, **labels) - value(before, name, **labels)
+
+        graph_time = grown(f"{graph}_time_usecs")
+        return [
+            grown(f"{latency}_count", **labels),
+            grown(f"{latency}_bucket", le="+Inf", **labels),
+            grown(f"{latency}_sum", **labels) > graph_time >= 50_000,
+            grown(f"{graph}s"),
+            grown(f"{graph}_time_usecs_histogram_count"),
+            grown(f"{batch}_bucket", le="2.0"),
+            grown(f"{batch}_bucket", le="4.0"),
+            grown(f"{batch}_sum"),
+        ]
+
+    # Again if a call that an earlier test gave up ends meanwhile: the counts are the process's.
+    until(lambda: growth() == [2, 2, True, 2, 2, 1, 2, 4])
 
 
 def test_versions_and_failed_loads_are_shown(own_server: Stubs, own_base: Path) -> None:

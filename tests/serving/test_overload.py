@@ -13,7 +13,7 @@ from serving.server.app import WORKERS
 from serving.server.options import ServerOptions
 from serving.server.signature import Signature
 from tests.serving.running import TIMEOUT, serving, until
-from tests.serving.test_metrics import counted
+from tests.serving.test_metrics import counted, scrape, value
 from tests.serving.test_rest import ROW, post, refusal, url
 from tests.serving.toy import request
 
@@ -39,6 +39,7 @@ def test_overload_is_refused_at_once_and_passes(toy_base: Path, monkeypatch: pyt
             "GRPC": counted(stubs, "GRPC", "RESOURCE_EXHAUSTED", model=""),
         }
         held = [ask() for _ in range(WORKERS + WAITING)]
+        until(lambda: value(scrape(stubs), "dimerec_serving_queue_length") == WAITING)
         for call in [ask() for _ in range(3)]:
             error = call.exception(TIMEOUT)
             assert error.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
