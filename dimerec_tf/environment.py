@@ -23,3 +23,12 @@ def silence_native_logs() -> None:
     """Keeps TensorFlow's C++ start-up lines off the terminal, unless the user chose a level."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     os.environ.setdefault("GRPC_VERBOSITY", "ERROR")
+
+
+def disable_onednn() -> None:
+    """Keeps TensorFlow, if it is not loaded yet, from oneDNN's kernels, unless the user chose.
+
+    In TensorFlow 2.16 its batch normalisation, to which Keras's layer normalisation compiles, writes outside of its
+    memory when two threads run one graph with different batch sizes at the same time.
+    """
+    os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
