@@ -51,3 +51,12 @@ def vertex_container() -> VertexContainer | None:
         found = ", ".join(f"{name}={value!r}" for name, value in zip(names, values, strict=True))
         raise DimeRecError(f"A Vertex container needs a port and two routes, found {found}. Set all three or none.")
     return VertexContainer(int(values[0]), values[1], values[2])
+
+
+def disable_onednn() -> None:
+    """Keeps TensorFlow, if it is not loaded yet, from oneDNN's kernels, unless the user chose.
+
+    In TensorFlow 2.16 its batch normalisation, to which Keras's layer normalisation compiles, writes outside of its
+    memory when two threads run one graph with different batch sizes at the same time.
+    """
+    os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
