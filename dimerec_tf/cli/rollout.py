@@ -176,23 +176,17 @@ def _print_plan(plan: "Plan", addresses: list[str], as_json: bool) -> None:
 
 
 def _print_outcome(outcome: "Outcome", plan: "Plan", as_json: bool) -> None:
+    stable = {"promoted": plan.version, "rolled_back": plan.stable}.get(outcome.result)
     if not as_json:
-        stable = {"promoted": plan.version, "rolled_back": plan.stable}.get(outcome.result)
         now = "Run it again, or with --abort." if stable is None else f"Stable is version {stable}."
-        typer.echo(f"{outcome.result.replace('_', ' ')}: {outcome.reason} {now}")
+        typer.echo(f"{outcome.result.replace('_', ' ')}: {outcome.reason.rstrip('.')}. {now}")
         return
-    health = outcome.health
-    measured = (
-        {}
-        if health is None
-        else {
-            "requests": health.requests,
-            "errors": health.errors,
-            "p99_ms": health.p99_ms if isfinite(health.p99_ms) else None,
-        }
-    )
-    fields = {"result": outcome.result, "reason": outcome.reason, "stable": plan.stable, "version": plan.version}
-    typer.echo(json.dumps({**fields, **measured}, indent=2))
+    fields = {"result": outcome.result, "reason": outcome.reason, "version": plan.version, "stable": stable}
+    if outcome.health is not None:
+        p99 = outcome.health.p99_ms
+        fields |= {"requests": outcome.health.requests, "errors": outcome.health.errors}
+        fields |= {"p99_ms": p99 if isfinite(p99) else None}
+    typer.echo(json.dumps(fields, indent=2))
 
 
 def _save(outcome: "Outcome", path: Path | None) -> None:

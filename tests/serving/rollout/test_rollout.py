@@ -12,7 +12,7 @@ from serving.rollout.server import ModelServer
 from serving.rollout.settings import RolloutSettings
 from tests.serving.rollout.fake_server import NAME, Running, Traffic, model_config
 
-LONG, SHORT = 3600.0, 0.05
+LONG, SHORT = 60.0, 0.05
 BEFORE, AFTER = ([1], {"stable": 1, "canary": 1}), ([2], {"stable": 2, "canary": 2})
 BAKING = ([1, 2], {"stable": 1, "canary": 2})
 
