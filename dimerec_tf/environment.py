@@ -1,7 +1,10 @@
 """The one place that reads or writes environment variables."""
 
 import os
+from dataclasses import dataclass
 from pathlib import Path
+
+from dimerec_tf.errors import DimeRecError
 
 LEGACY_KERAS = "TF_USE_LEGACY_KERAS"
 
@@ -23,3 +26,28 @@ def silence_native_logs() -> None:
     """Keeps TensorFlow's C++ start-up lines off the terminal, unless the user chose a level."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     os.environ.setdefault("GRPC_VERBOSITY", "ERROR")
+
+
+@dataclass(frozen=True)
+class VertexContainer:
+    """Where Vertex AI sends a custom container's requests."""
+
+    http_port: int
+    predict_route: str
+    health_route: str
+
+
+def vertex_container() -> VertexContainer | None:
+    """The port and routes that a Vertex endpoint sets, None where it sets none.
+
+    Raises:
+        DimeRecError: only some of the variables are set, or the port is not a number.
+    """
+    names = ("AIP_HTTP_PORT", "AIP_PREDICT_ROUTE", "AIP_HEALTH_ROUTE")
+    values = [os.environ.get(name, "") for name in names]
+    if not any(values):
+        return None
+    if not all(values) or not values[0].isdecimal():
+        found = ", ".join(f"{name}={value!r}" for name, value in zip(names, values, strict=True))
+        raise DimeRecError(f"A Vertex container needs a port and two routes, found {found}. Set all three or none.")
+    return VertexContainer(int(values[0]), values[1], values[2])

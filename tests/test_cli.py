@@ -14,7 +14,9 @@ def _dimerec(*arguments: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-@pytest.mark.parametrize("command", ["data", "pipeline", "demo", "serve", "recommend", "bench", "figures"])
+@pytest.mark.parametrize(
+    "command", ["data", "pipeline", "demo", "serve", "recommend", "bench", "figures", "experiment", "rollout"]
+)
 def test_help_teaches_every_command(command: str) -> None:
     assert command in _dimerec("--help").stdout
     result = _dimerec(command, "--help")

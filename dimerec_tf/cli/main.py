@@ -7,7 +7,7 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
-from dimerec_tf.cli import bench, data, demo, figures, pipeline, recommend, serve
+from dimerec_tf.cli import bench, data, demo, experiment, figures, pipeline, recommend, rollout, serve
 from dimerec_tf.environment import silence_native_logs
 from dimerec_tf.errors import DimeRecError
 
@@ -20,9 +20,11 @@ app = typer.Typer(
 )
 app.add_typer(data.app, name="data")
 app.add_typer(pipeline.app, name="pipeline")
+app.add_typer(experiment.app, name="experiment")
 app.command()(demo.demo)
 app.command()(serve.serve)
 app.command()(recommend.recommend)
+app.command()(rollout.rollout)
 app.command()(bench.bench)
 app.command()(figures.figures)
 

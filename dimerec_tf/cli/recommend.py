@@ -13,7 +13,11 @@ from dimerec_tf.cli.titles import read_titles
 from dimerec_tf.environment import silence_native_logs
 
 if TYPE_CHECKING:
-    from serving.client.client import Recommendation
+    from serving.client.client import RecommendClient
+    from serving.client.recommendation import Recommendation
+    from serving.client.rest import RestRecommendClient
+
+GRPC_ADDRESS, REST_ADDRESS = "localhost:8500", "localhost:8501"
 
 
 def recommend(
@@ -21,7 +25,13 @@ def recommend(
     k: Annotated[int, typer.Option(min=1, max=2**31 - 1, help="How many items.")] = 10,
     exclude: Annotated[str, typer.Option(help="Item ids never to recommend, with commas.")] = "",
     filter_seen: Annotated[bool, typer.Option("--filter-seen/--keep-seen", help="Leave out the history.")] = False,
-    server: Annotated[str, typer.Option(metavar="HOST:PORT", help="Where the server listens.")] = "localhost:8500",
+    server: Annotated[
+        str | None,
+        typer.Option(
+            metavar="HOST:PORT", help=f"The server; {GRPC_ADDRESS}, with --rest {REST_ADDRESS}, if not given."
+        ),
+    ] = None,
+    rest: Annotated[bool, typer.Option("--rest", help="Ask over REST instead of gRPC.")] = False,
     model_name: Annotated[str, typer.Option(help="Name of the model on the server.")] = "dimerec",
     titles: Annotated[Path | None, typer.Option(help="CSV file with the columns item_id and title.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")] = False,
@@ -33,15 +43,23 @@ def recommend(
     Example: dimerec recommend --user-history 50,181,172 --k 5 --filter-seen
     """
     known_titles = read_titles(titles) if titles else {}
-    silence_native_logs()
-    from serving.client.client import RecommendClient
-
-    with RecommendClient(server, model_name) as client:
+    with _client(server, rest, model_name) as client:
         answer = client.recommend([_ids(user_history)], k=k, exclude=_ids(exclude), filter_seen=filter_seen)[0]
     if as_json:
         _print_json(answer, known_titles)
     else:
         _print_table(answer, known_titles)
+
+
+def _client(server: str | None, rest: bool, model_name: str) -> "RecommendClient | RestRecommendClient":
+    if rest:
+        from serving.client.rest import RestRecommendClient
+
+        return RestRecommendClient(server or REST_ADDRESS, model_name)
+    silence_native_logs()
+    from serving.client.client import RecommendClient
+
+    return RecommendClient(server or GRPC_ADDRESS, model_name)
 
 
 def _ids(text: str) -> list[str]:

@@ -1,10 +1,12 @@
-"""`dimerec serve`: answers TF Serving's gRPC API from this process."""
+"""`dimerec serve`: answers TF Serving's gRPC and REST API from this process."""
 
 import logging
 import signal
 import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
@@ -15,6 +17,7 @@ from dimerec_tf.errors import DimeRecError
 if TYPE_CHECKING:
     from serving.server.app import RunningServer
 
+T = TypeVar("T")
 STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 
@@ -26,37 +29,146 @@ def serve(
     port: Annotated[
         int, typer.Option(min=0, max=65535, help="gRPC port, on all interfaces; 0 takes a free one.")
     ] = 8500,
+    rest_api_port: Annotated[
+        int, typer.Option(min=0, max=65535, help="REST port, on all interfaces; 0 serves gRPC alone.")
+    ] = 0,
+    monitoring_config_file: Annotated[
+        Path | None, typer.Option(help="TF Serving's monitoring file; it switches metrics on, on the REST port.")
+    ] = None,
+    request_log_dir: Annotated[
+        Path | None, typer.Option(help="Log requests and answers there, as tf.Examples.")
+    ] = None,
+    request_log_sampling_rate: Annotated[
+        float, typer.Option(min=0.0, max=1.0, help="Share of the requests that is logged.")
+    ] = 1.0,
     model: Annotated[
         list[str] | None, typer.Option(metavar="NAME=DIR", help="A further model; may be repeated.")
     ] = None,
+    model_config_file: Annotated[
+        Path | None,
+        typer.Option(
+            help="Models, version policies (latest, all, specific) and labels, in TF Serving's text format; in place "
+            "of --model-base-path and --model."
+        ),
+    ] = None,
+    allow_version_labels_for_unavailable_models: Annotated[
+        bool,
+        typer.Option(help="Accept a label for a version that is not loaded; asking for it is NOT_FOUND meanwhile."),
+    ] = False,
+    enable_batching: Annotated[
+        bool, typer.Option(help="Compute requests together that wait at the same time. For many callers, not for few.")
+    ] = False,
+    batching_parameters_file: Annotated[
+        Path | None,
+        typer.Option(
+            help="TF Serving's batching parameters, such as: max_batch_size { value: 32 }. With --enable-batching."
+        ),
+    ] = None,
+    ssl_config_file: Annotated[
+        Path | None,
+        typer.Option(
+            help="TLS by TF Serving's SSL config: server_key and server_cert, custom_ca and client_verify; PEM text."
+        ),
+    ] = None,
+    auth_token_file: Annotated[
+        Path | None,
+        typer.Option(
+            help="Answer only callers with 'authorization: Bearer TOKEN', the text of this file. Use with TLS."
+        ),
+    ] = None,
+    max_message_bytes: Annotated[int, typer.Option(min=1, help="Largest request or response.")] = 64 * 1024 * 1024,
+    max_history: Annotated[int, typer.Option(min=1, help="Most ids in one history; longer ones are refused.")] = 10_000,
+    max_k: Annotated[int, typer.Option(min=1, help="Most recommendations that a request may ask for.")] = 1_000,
+    max_waiting_requests: Annotated[
+        int, typer.Option(min=0, help="How many requests may wait for a thread; more are refused at once.")
+    ] = 256,
+    drain_seconds: Annotated[
+        float,
+        typer.Option(
+            min=0.0,
+            help="After SIGTERM, go on answering for so long while the health service says NOT_SERVING, so that a load "
+            "balancer turns away first.",
+        ),
+    ] = 0.0,
 ) -> None:
-    """Serves models over gRPC with TF Serving's API; TF Serving's clients need no change.
+    """Serves models over gRPC, and REST if asked, with TF Serving's API; TF Serving's clients need no change.
 
-    The newest version of each model is served. A version that appears later is loaded beside the old one and swapped
-    in without losing a request; one that fails to load is reported and the old one stays. Ctrl-C or SIGTERM ends the
-    server after the requests in flight.
+    The newest version of each model is served, or those of its policy. A version that appears later is loaded and
+    warmed up beside the old one and swapped in without losing a request; one that fails is reported and the old one
+    stays. Ctrl-C or SIGTERM ends the server after the requests in flight.
 
     Example: dimerec serve --model-base-path build/demo/serving/dimerec --port 8500
     """
-    models = _models(model_base_path, model_name, model or [])
+    pairs = _pairs(model_base_path, model_name, model or [])
+    if bool(pairs) == (model_config_file is not None):
+        raise DimeRecError(
+            "Name what to serve: a directory of versions with --model-base-path DIR, or a file with "
+            "--model-config-file FILE, and not both."
+        )
+    if batching_parameters_file and not enable_batching:
+        raise DimeRecError("--batching-parameters-file was given without --enable-batching: add it, or leave both out.")
+    with _until_told_to_stop() as stopping:
+        silence_native_logs()
+        _log_to_terminal()
+        from serving.request_log.request_log import RequestLog
+        from serving.server.app import start_server
+        from serving.server.batching_options import BatchingOptions, read_batching_options
+        from serving.server.bearer_token import read_token
+        from serving.server.limits import Limits
+        from serving.server.model_config import ModelSettings, read_model_config
+        from serving.server.options import ServerOptions
+        from serving.server.tls import read_tls
+
+        rest_address = f"0.0.0.0:{rest_api_port}" if rest_api_port else None
+        batching = _given(batching_parameters_file, read_batching_options)
+        options = ServerOptions(
+            batching=batching or (BatchingOptions() if enable_batching else None),
+            max_waiting_requests=max_waiting_requests,
+            max_message_bytes=max_message_bytes,
+            limits=Limits(history=max_history, k=max_k),
+            tls=_given(ssl_config_file, read_tls),
+            token=_given(auth_token_file, read_token),
+            labels_for_unavailable=allow_version_labels_for_unavailable_models,
+            rest_address=rest_address,
+            metrics_path=_metrics_path(monitoring_config_file, rest_address),
+            request_log=_given(request_log_dir, lambda folder: RequestLog(folder, request_log_sampling_rate)),
+        )
+        models = _given(model_config_file, read_model_config) or {
+            name: ModelSettings(base) for name, base in pairs.items()
+        }
+        server = start_server(models, f"0.0.0.0:{port}", options)
+        _announce(server, {name: settings.base for name, settings in models.items()})
+        stopping.wait()
+        console.print("Stopping: requests in flight may end.")
+        server.stop(drain_seconds=drain_seconds)
+
+
+@contextmanager
+def _until_told_to_stop() -> Iterator[threading.Event]:
+    """An event that SIGTERM and Ctrl-C set for the time of the block."""
     stopping = threading.Event()
     former = {number: signal.signal(number, lambda *_: stopping.set()) for number in STOP_SIGNALS}
     try:
-        silence_native_logs()
-        _log_to_terminal()
-        from serving.server.app import start_server
-
-        server = start_server(models, f"0.0.0.0:{port}")
-        _announce(server, models)
-        stopping.wait()
-        console.print("Stopping: requests in flight may end.")
-        server.stop()
+        yield stopping
     finally:
         for number, handler in former.items():
             signal.signal(number, handler)
 
 
-def _models(base: Path | None, name: str, pairs: list[str]) -> dict[str, Path]:
+def _given(path: Path | None, read: Callable[[Path], T]) -> T | None:
+    return None if path is None else read(path)
+
+
+def _metrics_path(file: Path | None, rest_address: str | None) -> str | None:
+    from serving.server.monitoring import metrics_path
+
+    path = metrics_path(file) if file else None
+    if path and rest_address is None:
+        raise DimeRecError(f"{file} enables metrics, which are answered on the REST port. Add --rest-api-port 8501.")
+    return path
+
+
+def _pairs(base: Path | None, name: str, pairs: list[str]) -> dict[str, Path]:
     models = {} if base is None else {name: base}
     for pair in pairs:
         key, equals, folder = pair.partition("=")
@@ -65,8 +177,6 @@ def _models(base: Path | None, name: str, pairs: list[str]) -> dict[str, Path]:
         if key in models:
             raise DimeRecError(f"The model name {key!r} was given twice. Give each model a name of its own.")
         models[key] = Path(folder)
-    if not models:
-        raise DimeRecError("Nothing to serve. Name a directory of versions with --model-base-path DIR.")
     return models
 
 
@@ -81,4 +191,5 @@ def _announce(server: "RunningServer", models: dict[str, Path]) -> None:
         number = server.manager.served_version(name)
         what = "no version yet, waiting for one" if number is None else f"version {number}"
         console.print(f"{name}: {what}, from {base}", markup=False, soft_wrap=True)
-    console.print(f"Listening on port {server.port} (gRPC, TF Serving's API). Ctrl-C stops.")
+    rest = f" and {server.rest.port} (REST)" if server.rest else ""
+    console.print(f"Listening on port {server.port} (gRPC){rest}, TF Serving's API. Ctrl-C stops.", soft_wrap=True)

@@ -1,83 +1,185 @@
-"""Puts the services on a port."""
+"""Puts the services on their ports."""
 
-from concurrent import futures
+from collections.abc import Mapping
+from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
+from time import sleep
 
 import grpc
+from grpc_health.v1 import health_pb2_grpc
 from tensorflow_serving.apis import model_service_pb2_grpc, prediction_service_pb2_grpc
 
+from serving.server.batching import Batcher
+from serving.server.bearer_token import RequireToken
 from serving.server.errors import ServerStartError
+from serving.server.health import Health
 from serving.server.manager import ModelManager
+from serving.server.metrics import count_request, page
+from serving.server.model_config import ModelSettings, check_name
 from serving.server.model_service import ModelService
+from serving.server.observe import ObserveCalls, Observer
+from serving.server.options import ServerOptions
+from serving.server.overload import CountingExecutor, RefuseOverload
+from serving.server.prediction import Predictor
 from serving.server.prediction_service import PredictionService
+from serving.server.reflection import add_reflection
+from serving.server.rest.json_handler import Services
+from serving.server.rest.server import RestServer, listen
+from serving.server.server_state import ServerState
+from serving.server.tls import Tls
 
 WORKERS = 16
-MAX_MESSAGE_BYTES = 64 * 1024 * 1024
+BATCHING_WORKERS = 128  # a request that waits for its batch keeps its thread
 GRACE_SECONDS = 10.0
-_OPTIONS = [
-    ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
-    ("grpc.max_send_message_length", MAX_MESSAGE_BYTES),
-    # Without this a second server on the same port would start and take half of the calls.
-    ("grpc.so_reuseport", 0),
-]
 
 
 class RunningServer:
     """A server that answers until it is stopped.
 
     Attributes:
-        port: where it listens.
+        port: where it listens for gRPC.
         manager: knows which versions are served.
+        rest: the REST server beside gRPC, if there is one.
     """
 
-    def __init__(self, server: grpc.Server, port: int, manager: ModelManager) -> None:
+    def __init__(
+        self,
+        server: grpc.Server,
+        port: int,
+        rest: RestServer | None,
+        manager: ModelManager,
+        health: Health,
+        closing: ExitStack,
+    ) -> None:
         self._server = server
+        self._health = health
+        self._closing = closing
         self.port = port
+        self.rest = rest
         self.manager = manager
 
-    def stop(self, grace_seconds: float = GRACE_SECONDS) -> None:
-        """Refuses new calls, lets those in flight end for at most `grace_seconds`, and frees the models."""
-        self._server.stop(grace_seconds).wait()
-        self.manager.close()
+    def stop(self, grace_seconds: float = GRACE_SECONDS, drain_seconds: float = 0.0) -> None:
+        """Drains the server and frees the models.
+
+        Args:
+            grace_seconds: how long the requests in flight may take to end, once no new one is taken.
+            drain_seconds: how long, before that, everything is still answered while the health service says
+                NOT_SERVING, so that a load balancer can turn away first.
+        """
+        self._health.stop_serving()
+        sleep(drain_seconds)
+        stopped = self._server.stop(grace_seconds)
+        if self.rest is not None:
+            self.rest.stop(grace_seconds)
+        stopped.wait()
+        self._closing.close()
 
 
-def start_server(models: dict[str, Path], address: str) -> RunningServer:
-    """Loads the newest version of each model, then opens the port.
+def start_server(
+    models: Mapping[str, Path | ModelSettings], address: str, options: ServerOptions | None = None
+) -> RunningServer:
+    """Loads the models, then opens the ports.
 
     A model without a version that loads is answered with NOT_FOUND until one appears.
 
     Args:
-        models: base directory of each model, by name.
-        address: `host:port`; port 0 takes a free one.
+        models: settings of each model by name; a path stands for the newest version under it.
+        address: `host:port` for gRPC; port 0 takes a free one.
+        options: everything else; None for the defaults.
 
     Raises:
-        ServerStartError: no model is given, a base directory does not exist, or the address cannot be used.
+        ServerStartError: no model is given, a name or a base directory cannot be used, a label names a version that
+            is not loaded, or an address cannot be used.
     """
-    _check(models)
-    manager = ModelManager(models)
-    executor = futures.ThreadPoolExecutor(WORKERS, thread_name_prefix="grpc")
-    server = grpc.server(executor, options=_OPTIONS)
-    prediction_service_pb2_grpc.add_PredictionServiceServicer_to_server(PredictionService(manager), server)
-    model_service_pb2_grpc.add_ModelServiceServicer_to_server(ModelService(manager), server)
-    # The port opens last: whoever finds it open finds the models loaded.
-    manager.start()
+    options = options or ServerOptions()
+    with ExitStack() as opened:  # closes what was opened, last first, if a later step fails
+        if options.request_log is not None:
+            opened.callback(options.request_log.close)
+        manager = ModelManager(_checked(models), options.labels_for_unavailable)
+        batcher = None if options.batching is None else Batcher(options.batching)
+        if batcher is not None:
+            opened.callback(batcher.close)
+        opened.callback(manager.close)
+        health = Health(manager)
+        services = _services(manager, batcher, options)
+        server = _grpc_server(services, health, options)
+        # The ports open last: whoever finds one open finds the models loaded.
+        manager.start()
+        sockets = [] if options.rest_address is None else listen(options.rest_address)
+        for taken in sockets:
+            opened.callback(taken.close)
+        port = _open_port(server, address, options.tls)
+        server.start()
+        rest = RestServer(services, sockets, options.tls.rest if options.tls else None) if sockets else None
+        return RunningServer(server, port, rest, manager, health, opened.pop_all())
+
+
+def _services(manager: ModelManager, batcher: Batcher | None, options: ServerOptions) -> Services:
+    workers = WORKERS if batcher is None else BATCHING_WORKERS
+    executor = CountingExecutor(workers, options.max_waiting_requests, "requests")
+    state = ServerState(manager, executor, batcher)
+    observers: list[Observer] = [lambda call: count_request(call, manager.names())]
+    if options.request_log is not None:
+        observers.append(options.request_log.record)
+    return Services(
+        manager,
+        PredictionService(manager, Predictor(manager, options.limits, batcher)),
+        ModelService(manager),
+        executor,
+        observers,
+        partial(page, state),
+        options.metrics_path,
+        options.token,
+        options.max_message_bytes,
+    )
+
+
+def _grpc_server(services: Services, health: Health, options: ServerOptions) -> grpc.Server:
+    interceptors: list[grpc.ServerInterceptor] = [ObserveCalls(services.observers)]  # first: it sees refusals, too
+    if options.token is not None:
+        interceptors.append(RequireToken(options.token))
+    interceptors.append(RefuseOverload(services.executor))
+    server = grpc.server(
+        services.executor,
+        interceptors=interceptors,
+        options=[
+            ("grpc.max_receive_message_length", options.max_message_bytes),
+            ("grpc.max_send_message_length", options.max_message_bytes),
+            # Without this a second server on the same port would start and take half of the calls.
+            ("grpc.so_reuseport", 0),
+        ],
+    )
+    prediction_service_pb2_grpc.add_PredictionServiceServicer_to_server(services.predictions, server)
+    model_service_pb2_grpc.add_ModelServiceServicer_to_server(services.models, server)
+    health_pb2_grpc.add_HealthServicer_to_server(health.servicer, server)
+    add_reflection(server)
+    return server
+
+
+def _open_port(server: grpc.Server, address: str, tls: Tls | None) -> int:
     try:
-        port = server.add_insecure_port(address)
+        if tls is None:
+            return server.add_insecure_port(address)
+        return server.add_secure_port(address, tls.grpc)
     except RuntimeError as error:
-        manager.close()
         raise ServerStartError(
             f"Cannot listen on {address}. If another server is using it, choose another port."
         ) from error
-    server.start()
-    return RunningServer(server, port, manager)
 
 
-def _check(models: dict[str, Path]) -> None:
+def _checked(models: Mapping[str, Path | ModelSettings]) -> dict[str, ModelSettings]:
     if not models:
         raise ServerStartError("No model to serve was given: name at least one directory of versions.")
-    for name, base in models.items():
-        if not base.is_dir():
+    checked = {
+        name: settings if isinstance(settings, ModelSettings) else ModelSettings(settings)
+        for name, settings in models.items()
+    }
+    for name, settings in checked.items():
+        check_name(name)
+        if not settings.base.is_dir():
             raise ServerStartError(
-                f"The base directory of model {name}, {base}, does not exist. It must hold a directory for each "
-                "version, such as 1/ with a saved_model.pb."
+                f"The base directory of model {name}, {settings.base}, does not exist. It must hold a directory for "
+                "each version, such as 1/ with a saved_model.pb."
             )
+    return checked

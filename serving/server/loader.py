@@ -1,13 +1,12 @@
 """Loads one version of a model the way TF Serving does: a V1 session and the signatures' tensor names."""
 
 import importlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 
 import grpc
 import tensorflow as tf
 from google.protobuf.message import DecodeError
-from tensorflow.core.framework import tensor_pb2
 from tensorflow.core.protobuf import meta_graph_pb2, saved_model_pb2
 
 from serving.server.errors import ModelLoadError, RequestError
@@ -18,7 +17,7 @@ _SCANN_OPS = "Scann>"
 
 
 class LoadedVersion:
-    """A SavedModel in memory. Any number of threads may call `run`; `close` must come after the last of them."""
+    """A SavedModel in memory. `close` must come after the last use of its signatures."""
 
     def __init__(
         self, session: tf.compat.v1.Session, signature_defs: Mapping[str, meta_graph_pb2.SignatureDef]
@@ -32,20 +31,16 @@ class LoadedVersion:
             if definition.method_name
         }
 
-    def run(
-        self, signature_name: str, inputs: Mapping[str, tensor_pb2.TensorProto], output_filter: Sequence[str]
-    ) -> dict[str, tensor_pb2.TensorProto]:
-        """Runs a signature once; see `Signature.run`.
+    def signature(self, name: str) -> Signature:
+        """One of the model's signatures.
 
         Raises:
-            RequestError: there is no such signature, or it refused the request.
+            RequestError: there is none of that name.
         """
-        signature = self._signatures.get(signature_name)
+        signature = self._signatures.get(name)
         if signature is None:
-            raise RequestError(
-                grpc.StatusCode.FAILED_PRECONDITION, f'Serving signature key "{signature_name}" not found.'
-            )
-        return signature.run(inputs, output_filter)
+            raise RequestError(grpc.StatusCode.FAILED_PRECONDITION, f'Serving signature key "{name}" not found.')
+        return signature
 
     def close(self) -> None:
         """Frees the model's memory."""

@@ -1,4 +1,4 @@
-"""TF Serving's ModelService: the states of a model's versions."""
+"""TF Serving's ModelService: the states of a model's versions, and which models are served."""
 
 import grpc
 from tensorflow_serving.apis import (
@@ -10,12 +10,13 @@ from tensorflow_serving.apis import (
 
 from serving.server.errors import RequestError, aborting
 from serving.server.manager import ModelManager
-from serving.server.prediction_service import checked_spec
+from serving.server.model_config import ModelConfigError, parse_model_config
+from serving.server.prediction import checked_spec
 from serving.server.served_model import VersionStatus
 
 
 class ModelService(model_service_pb2_grpc.ModelServiceServicer):
-    """Reports on the versions that a manager knows."""
+    """Reports on the versions that a manager knows, and changes which it serves."""
 
     def __init__(self, manager: ModelManager) -> None:
         self._manager = manager
@@ -26,8 +27,8 @@ class ModelService(model_service_pb2_grpc.ModelServiceServicer):
         with aborting(context):
             spec = checked_spec(request)
             statuses = self._manager.statuses(spec.name)
-            if spec.HasField("version"):
-                number = spec.version.value
+            number = self._manager.version(spec) if statuses else None
+            if number is not None:
                 if number not in statuses:
                     raise RequestError(
                         grpc.StatusCode.NOT_FOUND, f"Could not find version {number} of model {spec.name}"
@@ -42,10 +43,12 @@ class ModelService(model_service_pb2_grpc.ModelServiceServicer):
     def HandleReloadConfigRequest(
         self, request: model_management_pb2.ReloadConfigRequest, context: grpc.ServicerContext
     ) -> model_management_pb2.ReloadConfigResponse:
-        context.abort(
-            grpc.StatusCode.UNIMPLEMENTED,
-            "The models are fixed when the server starts; new versions of them are found by themselves.",
-        )
+        with aborting(context):
+            try:
+                self._manager.reload(parse_model_config(request.config))
+            except ModelConfigError as error:
+                raise RequestError(grpc.StatusCode.INVALID_ARGUMENT, str(error)) from error
+            return model_management_pb2.ReloadConfigResponse(status=status_pb2.StatusProto())
 
 
 def _message(number: int, status: VersionStatus) -> get_model_status_pb2.ModelVersionStatus:

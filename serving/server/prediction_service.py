@@ -1,22 +1,21 @@
 """TF Serving's PredictionService: Predict and GetModelMetadata."""
 
-from typing import Any, NoReturn
+from typing import NoReturn
 
 import grpc
-import tensorflow as tf
 from tensorflow_serving.apis import (
     classification_pb2,
     get_model_metadata_pb2,
     inference_pb2,
-    model_pb2,
     predict_pb2,
     prediction_service_pb2_grpc,
     regression_pb2,
 )
 
+from serving.server.call import Call
 from serving.server.errors import RequestError, aborting
 from serving.server.manager import ModelManager
-from serving.server.served_model import Lease
+from serving.server.prediction import Predictor, answering_spec, checked_spec
 
 _SIGNATURE_FIELD = "signature_def"
 
@@ -24,20 +23,15 @@ _SIGNATURE_FIELD = "signature_def"
 class PredictionService(prediction_service_pb2_grpc.PredictionServiceServicer):
     """Answers from the versions that a manager serves."""
 
-    def __init__(self, manager: ModelManager) -> None:
+    def __init__(self, manager: ModelManager, predictor: Predictor) -> None:
         self._manager = manager
+        self._predictor = predictor
 
     def Predict(
         self, request: predict_pb2.PredictRequest, context: grpc.ServicerContext
     ) -> predict_pb2.PredictResponse:
         with aborting(context):
-            spec = checked_spec(request)
-            signature_name = spec.signature_name or tf.saved_model.DEFAULT_SERVING_SIGNATURE_DEF_KEY
-            with self._manager.lease(spec) as lease:
-                outputs = lease.loaded.run(signature_name, request.inputs, request.output_filter)
-            return predict_pb2.PredictResponse(
-                model_spec=_answering_spec(spec.name, lease, signature_name), outputs=outputs
-            )
+            return self._predictor.predict(request, Call.of(context))
 
     def GetModelMetadata(
         self, request: get_model_metadata_pb2.GetModelMetadataRequest, context: grpc.ServicerContext
@@ -47,7 +41,7 @@ class PredictionService(prediction_service_pb2_grpc.PredictionServiceServicer):
             _check_fields(request)
             with self._manager.lease(spec) as lease:
                 signatures = get_model_metadata_pb2.SignatureDefMap(signature_def=lease.loaded.signature_defs)
-                answering = _answering_spec(spec.name, lease)
+                answering = answering_spec(spec.name, lease)
             response = get_model_metadata_pb2.GetModelMetadataResponse(model_spec=answering)
             response.metadata[_SIGNATURE_FIELD].Pack(signatures)
             return response
@@ -66,23 +60,6 @@ class PredictionService(prediction_service_pb2_grpc.PredictionServiceServicer):
         self, request: inference_pb2.MultiInferenceRequest, context: grpc.ServicerContext
     ) -> inference_pb2.MultiInferenceResponse:
         _unimplemented("MultiInference", context)
-
-
-def checked_spec(request: Any) -> model_pb2.ModelSpec:
-    """The model that a request names.
-
-    Raises:
-        RequestError: it has no `model_spec`.
-    """
-    if not request.HasField("model_spec"):
-        raise RequestError(grpc.StatusCode.INVALID_ARGUMENT, "Missing ModelSpec")
-    return request.model_spec
-
-
-def _answering_spec(name: str, lease: Lease, signature_name: str = "") -> model_pb2.ModelSpec:
-    spec = model_pb2.ModelSpec(name=name, signature_name=signature_name)
-    spec.version.value = lease.number
-    return spec
 
 
 def _check_fields(request: get_model_metadata_pb2.GetModelMetadataRequest) -> None:

@@ -1,4 +1,4 @@
-"""One model: finds its versions, serves the newest that loads, swaps without dropping a request."""
+"""One model: finds its versions, serves those of its policy that load, swaps without dropping a request."""
 
 import logging
 import threading
@@ -8,8 +8,13 @@ from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 
-from serving.server.errors import ModelLoadError
-from serving.server.loader import SAVED_MODEL_FILE, LoadedVersion, load_version
+import grpc
+
+from serving.server.errors import ModelLoadError, RequestError
+from serving.server.loader import SAVED_MODEL_FILE, LoadedVersion
+from serving.server.metrics import counting_load
+from serving.server.model_config import ModelSettings
+from serving.server.warmup import load_warm
 
 logger = logging.getLogger(__name__)
 
@@ -47,43 +52,97 @@ class Lease:
 
 
 class ServedModel:
-    """Serves the newest version under `<base>/<positive integer>/` that loads.
+    """Serves versions under `<base>/<positive integer>/` as a policy asks.
 
-    A version that fails to load is tried again when its files change; meanwhile the former one stays. Removing the
-    newest directory goes back to the one before it; when all are gone, the one in memory stays.
+    A version that fails to load or to warm up is tried again when its files change; meanwhile the next older one takes
+    its place. Removing a directory takes its version out of service; when none that loads is left, those in memory
+    stay.
 
     Args:
         name: of the model, for the log.
-        base: directory of the versions.
+        settings: where the versions are, and which to serve under which labels.
+
+    Attributes:
+        settings: in force now.
+        changing: held by whoever prepares and commits versions, one thread at a time.
+        closed: set once the model has been given up.
     """
 
-    def __init__(self, name: str, base: Path) -> None:
+    def __init__(self, name: str, settings: ModelSettings) -> None:
         self.name = name
-        self.base = base
+        self.settings = settings
+        self.changing = threading.RLock()
+        self.closed = threading.Event()
         self._lock = threading.Lock()
-        self._current: Lease | None = None
-        self._closed = False
+        self._loaded: dict[int, Lease] = {}
         self._statuses: dict[int, VersionStatus] = {}
         self._failed: dict[int, Fingerprint] = {}
 
     def poll(self) -> None:
-        """Looks at the directory once, and loads and swaps if it has to. For one thread at a time."""
-        try:
-            self._load_newest(complete_versions(self.base))
-        except OSError as error:
-            logger.warning("Cannot look for new versions of %s: %s", self.name, error)
+        """Looks at the directory once, and loads and swaps if it has to."""
+        with self.changing:
+            try:
+                self.commit(self.settings, self.prepare(self.settings))
+            except OSError as error:
+                logger.warning("Cannot look for new versions of %s: %s", self.name, error)
+
+    def prepare(self, settings: ModelSettings) -> dict[int, Lease]:
+        """Loads the versions that settings ask for and that load, without serving them yet.
+
+        To be followed by `commit` or `discard`.
+
+        Raises:
+            OSError: the directory cannot be listed.
+        """
+        found = complete_versions(settings.base)
+        self._forget_missing(found)
+        ready: dict[int, Lease] = {}
+        for number in settings.policy.candidates(found):
+            if len(ready) == settings.policy.newest:
+                break
+            lease = self._loaded.get(number) or self._load(number, found[number])
+            if lease is not None:
+                ready[number] = lease
+        return ready
+
+    def commit(self, settings: ModelSettings, ready: dict[int, Lease]) -> None:
+        """Serves what was prepared, under the settings' labels, in one step; the rest ends with its last request."""
+        with self._lock:
+            self.settings = settings
+            before = self._loaded
+            wanted = {} if self.closed.is_set() else ready or before
+            news = [number for number in wanted if number not in before]
+            self._loaded = wanted
+            self._statuses |= {number: VersionStatus(State.AVAILABLE) for number in wanted}
+            retired = [lease for number, lease in {**ready, **before}.items() if number not in wanted]
+            for lease in retired:
+                lease.retired = True
+                self._statuses[lease.number] = VersionStatus(State.UNLOADING)
+            idle = [lease for lease in retired if lease.users == 0]
+        for number in news:
+            logger.info("Serving version %d of %s", number, self.name)
+        for lease in idle:
+            self._unload(lease)
+
+    def discard(self, ready: dict[int, Lease]) -> None:
+        """Frees what was prepared in vain."""
+        for number, lease in ready.items():
+            if number not in self._loaded:
+                self._unload(lease)
 
     @contextmanager
-    def lease(self, number: int | None) -> Iterator[Lease | None]:
+    def lease(self, version: int | str | None) -> Iterator[Lease | None]:
         """Keeps a version in memory for the time of the block; None if it is not being served.
 
         Args:
-            number: of the version, None for the newest.
+            version: its number or label, None for the newest.
+
+        Raises:
+            RequestError: there is no such label.
         """
         with self._lock:
-            lease = self._current
-            if lease is not None and number not in (None, lease.number):
-                lease = None
+            number = max(self._loaded, default=0) if version is None else self._number(version)
+            lease = self._loaded.get(number)
             if lease is not None:
                 lease.users += 1
         try:
@@ -92,52 +151,46 @@ class ServedModel:
             if lease is not None:
                 self._give_back(lease)
 
+    def number(self, version: int | str) -> int:
+        """The number of a version given by number or label.
+
+        Raises:
+            RequestError: there is no such label.
+        """
+        with self._lock:
+            return self._number(version)
+
     def statuses(self) -> dict[int, VersionStatus]:
         """Every version seen whose directory still exists or whose model is still in memory, by number."""
         with self._lock:
             return dict(sorted(self._statuses.items()))
 
     def close(self) -> None:
-        """Stops serving; the model is freed when its last request has ended."""
-        with self._lock:
-            self._closed = True
-        self._swap(None)
+        """Stops serving; versions are freed when their last request has ended."""
+        self.closed.set()
+        self.commit(self.settings, {})
 
-    def _load_newest(self, found: dict[int, Path]) -> None:
-        self._forget_missing(found)
-        for number in sorted(found, reverse=True):
-            if self._current is not None and self._current.number == number:
-                return
-            if self._failed.get(number) != _fingerprint(found[number]) and self._load(number, found[number]):
-                return
+    def _number(self, version: int | str) -> int:
+        if isinstance(version, int):
+            return version
+        if version not in self.settings.labels:
+            raise RequestError(grpc.StatusCode.INVALID_ARGUMENT, f"Unrecognized servable version label: {version}")
+        return self.settings.labels[version]
 
-    def _load(self, number: int, path: Path) -> bool:
-        logger.info("Loading version %d of %s from %s", number, self.name, path)
+    def _load(self, number: int, path: Path) -> Lease | None:
         fingerprint = _fingerprint(path)
+        if self._failed.get(number) == fingerprint:
+            return None
+        logger.info("Loading version %d of %s from %s", number, self.name, path)
         self._set_status(number, VersionStatus(State.LOADING))
         try:
-            loaded = load_version(path)
+            with counting_load(path):
+                return Lease(number, load_warm(path))
         except ModelLoadError as error:
             logger.error("Version %d of %s is not served: %s", number, self.name, error)
             self._failed[number] = fingerprint
             self._set_status(number, VersionStatus(State.END, error.error_code, str(error)))
-            return False
-        self._swap(Lease(number, loaded))
-        logger.info("Serving version %d of %s", number, self.name)
-        return True
-
-    def _swap(self, new: Lease | None) -> None:
-        with self._lock:
-            refused = new if self._closed else None
-            old, self._current = self._current, None if self._closed else new
-            if self._current is not None:
-                self._statuses[self._current.number] = VersionStatus(State.AVAILABLE)
-            if old is not None:
-                old.retired = True
-                self._statuses[old.number] = VersionStatus(State.UNLOADING)
-            idle = [lease for lease in (old, refused) if lease is not None and lease.users == 0]
-        for lease in idle:
-            self._unload(lease)
+            return None
 
     def _give_back(self, lease: Lease) -> None:
         with self._lock:
@@ -149,7 +202,7 @@ class ServedModel:
     def _unload(self, lease: Lease) -> None:
         lease.loaded.close()
         with self._lock:
-            if self._current is None or self._current.number != lease.number:
+            if lease.number not in self._loaded:
                 self._statuses[lease.number] = VersionStatus(State.END)
         logger.info("Unloaded version %d of %s", lease.number, self.name)
 

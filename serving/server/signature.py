@@ -9,6 +9,7 @@ from tensorflow.core.framework import tensor_pb2
 from tensorflow.core.protobuf import meta_graph_pb2
 
 from serving.server.errors import RequestError, status_code
+from serving.server.metrics import run_measured
 from serving.server.tensors import decode, dtype_name, encode
 
 _TF_PREFIX = "Graph execution error:\n\n"
@@ -16,7 +17,7 @@ _TF_SUFFIX = "\n\t [[{{node"
 
 
 class Signature:
-    """Checks requests against a signature and runs them.
+    """Checks requests against a signature, reads, computes and writes them. Any number of threads may share it.
 
     Args:
         session: holds the loaded graph.
@@ -34,28 +35,52 @@ class Signature:
         self._fetches = {alias: graph.get_tensor_by_name(info.name) for alias, info in definition.outputs.items()}
         self._defaults = {alias: decode(proto) for alias, proto in definition.defaults.items()}
 
-    def run(
-        self, inputs: Mapping[str, tensor_pb2.TensorProto], output_filter: Sequence[str]
-    ) -> dict[str, tensor_pb2.TensorProto]:
+    def read(self, inputs: Mapping[str, tensor_pb2.TensorProto]) -> dict[str, np.ndarray]:
+        """The inputs of a request as arrays, with the defaults of those that are missing.
+
+        Raises:
+            RequestError: the request does not fit the signature.
+        """
+        self._check_names(set(inputs))
+        return {**self._defaults, **{alias: self._read(alias, proto) for alias, proto in inputs.items()}}
+
+    def wanted(self, output_filter: Sequence[str]) -> list[str]:
+        """The outputs that a request asks for: those of its filter, all if it has none.
+
+        Raises:
+            RequestError: an output is unknown or named twice.
+        """
+        for alias in output_filter:
+            if alias not in self._fetches:
+                raise RequestError(
+                    grpc.StatusCode.INVALID_ARGUMENT,
+                    f"output tensor alias not found in signature: {alias} "
+                    f"Outputs expected to be in the set {{{_join(set(self._fetches))}}}.",
+                )
+            if list(output_filter).count(alias) > 1:
+                raise RequestError(grpc.StatusCode.INVALID_ARGUMENT, f"duplicate output tensor alias: {alias}")
+        return list(output_filter) or sorted(self._fetches)
+
+    def compute(self, arrays: Mapping[str, np.ndarray], aliases: Sequence[str]) -> dict[str, np.ndarray]:
         """Runs the graph once.
 
         Args:
-            inputs: a tensor for each input of the signature; those with a default may be missing.
-            output_filter: the outputs wanted, all if empty.
+            arrays: a value for each input.
+            aliases: the outputs to compute.
 
         Raises:
-            RequestError: the request does not fit the signature, or the graph refused or failed.
+            RequestError: the graph refused or failed.
         """
-        self._check_names(set(inputs))
-        arrays = {**self._defaults, **{alias: self._read(alias, proto) for alias, proto in inputs.items()}}
-        aliases = self._wanted(output_filter)
         feeds = {self._feeds[alias]: array for alias, array in arrays.items()}
         try:
-            values = self._session.run([self._fetches[alias] for alias in aliases], feeds)
+            values = run_measured(self._session, [self._fetches[alias] for alias in aliases], feeds)
         except tf.errors.OpError as error:
             raise RequestError(status_code(error.error_code), _graph_message(error.message)) from error
-        outputs = self._definition.outputs
-        return {alias: encode(value, outputs[alias].dtype) for alias, value in zip(aliases, values, strict=True)}
+        return {alias: np.asarray(value) for alias, value in zip(aliases, values, strict=True)}
+
+    def write(self, values: Mapping[str, np.ndarray]) -> dict[str, tensor_pb2.TensorProto]:
+        """Outputs as messages."""
+        return {alias: encode(value, self._definition.outputs[alias].dtype) for alias, value in values.items()}
 
     def _check_names(self, sent: set[str]) -> None:
         known = set(self._feeds)
@@ -89,18 +114,6 @@ class Signature:
                 f"but {dtype_name(proto.dtype)} of shape {list(array.shape)} was received.",
             )
         return array
-
-    def _wanted(self, output_filter: Sequence[str]) -> list[str]:
-        for alias in output_filter:
-            if alias not in self._fetches:
-                raise RequestError(
-                    grpc.StatusCode.INVALID_ARGUMENT,
-                    f"output tensor alias not found in signature: {alias} "
-                    f"Outputs expected to be in the set {{{_join(set(self._fetches))}}}.",
-                )
-            if list(output_filter).count(alias) > 1:
-                raise RequestError(grpc.StatusCode.INVALID_ARGUMENT, f"duplicate output tensor alias: {alias}")
-        return list(output_filter) or sorted(self._fetches)
 
 
 def _join(names: set[str]) -> str:

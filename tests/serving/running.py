@@ -4,13 +4,16 @@ import socket
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import grpc
 from tensorflow_serving.apis import model_service_pb2_grpc, prediction_service_pb2_grpc
 
 from serving.server.app import RunningServer, start_server
+from serving.server.model_config import ModelSettings
+from serving.server.monitoring import DEFAULT_PATH
+from serving.server.options import ServerOptions
 from serving.server.served_model import State
 from tests.serving.toy import NAME, request
 
@@ -29,25 +32,34 @@ class Stubs:
     def address(self) -> str:
         return f"127.0.0.1:{self.server.port}"
 
+    @property
+    def rest_address(self) -> str:
+        assert self.server.rest
+        return f"127.0.0.1:{self.server.rest.port}"
+
     def states(self) -> dict[int, State]:
         return {number: status.state for number, status in self.server.manager.statuses(NAME).items()}
 
     def users(self) -> int:
-        """How many requests use the served version now."""
-        lease = self.server.manager._models[NAME]._current
-        return lease.users if lease else 0
+        """How many requests use the served versions now."""
+        return sum(lease.users for lease in self.server.manager._models[NAME]._loaded.values())
 
-    def answered_by(self) -> int:
+    def answered_by(self, label: str = "") -> int:
         """The version that answers a request, by its own word and by its first score."""
-        response = self.predictions.Predict(request([["a"]]), timeout=TIMEOUT)
+        message = request([["a"]])
+        if label:
+            message.model_spec.version_label = label
+        response = self.predictions.Predict(message, timeout=TIMEOUT)
         version = response.model_spec.version.value
         assert response.outputs["scores"].float_val[0] == version, "the answer is of another version than it says"
         return version
 
 
 @contextmanager
-def serving(base: Path) -> Iterator[Stubs]:
-    server = start_server({NAME: base}, "127.0.0.1:0")
+def serving(base: Path | ModelSettings, options: ServerOptions | None = None) -> Iterator[Stubs]:
+    """A server of one model; REST and metrics are always on."""
+    options = replace(options or ServerOptions(), rest_address="127.0.0.1:0", metrics_path=DEFAULT_PATH)
+    server = start_server({NAME: base}, "127.0.0.1:0", options)
     with grpc.insecure_channel(f"127.0.0.1:{server.port}") as channel:
         yield Stubs(
             server,

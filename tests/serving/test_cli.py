@@ -8,21 +8,36 @@ import sys
 import threading
 from pathlib import Path
 
+import grpc
 import pytest
+import requests
 import typer
+from tensorflow_serving.apis import prediction_service_pb2_grpc
 from typer.testing import CliRunner
 
 from dimerec_tf.cli.recommend import recommend
 from dimerec_tf.cli.serve import serve
 from dimerec_tf.errors import DimeRecError
 from serving.client.client import RecommendClient, RecommendError
-from tests.serving.running import Stubs, free_port, until
-from tests.serving.toy import NAME, TOO_LARGE
+from serving.request_log.files import read_request_log
+from tests.serving.running import TIMEOUT, Stubs, free_port, until
+from tests.serving.toy import NAME, TOO_LARGE, request
+
+TOKEN = [("authorization", "Bearer secret")]
 
 app = typer.Typer()
 app.command()(recommend)
 app.command()(serve)
 runner = CliRunner()
+
+
+def test_rest_answers_the_same(toy_server: Stubs) -> None:
+    arguments = ["--user-history", "a", "--filter-seen", "--k", "2", "--json"]
+    command = ["recommend", "--rest", "--server", toy_server.rest_address, "--model-name", NAME, *arguments]
+    result = runner.invoke(app, command, catch_exceptions=False)
+    over_rest, over_grpc = json.loads(result.output), json.loads(ask(toy_server, *arguments))
+    assert over_rest["cold_start"] == over_grpc["cold_start"]
+    assert [item["item_id"] for item in over_rest["items"]] == [item["item_id"] for item in over_grpc["items"]]
 
 
 @pytest.fixture
@@ -100,25 +115,67 @@ def test_titles_need_their_columns(tmp_path: Path) -> None:
 
 
 def test_serve_answers_until_it_is_told_to_stop(own_base: Path) -> None:
-    port = free_port()
+    port, rest_port = free_port(), free_port()
     answers: list[tuple[str, ...]] = []
+    statuses: list[int] = []
 
     def ask_then_terminate() -> None:
         with RecommendClient(f"127.0.0.1:{port}", "further") as client:
             until(lambda: _try(client, answers))
+        url = f"http://127.0.0.1:{rest_port}/v1/models/further"
+        statuses.append(requests.get(url, timeout=TIMEOUT).status_code)
         os.kill(os.getpid(), signal.SIGTERM)
 
     former = signal.getsignal(signal.SIGTERM)
     thread = threading.Thread(target=ask_then_terminate)
     thread.start()
     arguments = ["--model-base-path", str(own_base), "--model", f"further={own_base}", "--port", str(port)]
+    arguments += ["--rest-api-port", str(rest_port), "--request-log-dir", str(own_base / "log")]
     result = runner.invoke(app, ["serve", *arguments], catch_exceptions=False)
     thread.join()
     assert result.exit_code == 0
     assert answers == [("a", "b")]
-    assert f"Listening on port {port}" in result.output
+    assert statuses == [200]
+    assert [row.item_ids for row in read_request_log(own_base / "log")] == [("a", "b")]
+    assert f"Listening on port {port} (gRPC) and {rest_port} (REST)" in result.output
     assert "dimerec: version 1, from" in result.output
     assert signal.getsignal(signal.SIGTERM) is former
+
+
+def test_serve_takes_its_options_from_files(own_base: Path, tmp_path: Path) -> None:
+    """One server with a model config, batching and a token, asked by TF Serving's own stub."""
+    port = free_port()
+    for name, text in (
+        (
+            "models",
+            f'model_config_list {{ config {{ name: "{NAME}" base_path: "{own_base}" '
+            'version_labels { key: "stable" value: 1 } } }',
+        ),
+        ("batching", "max_batch_size { value: 2 }"),
+        ("token", "secret"),
+    ):
+        (tmp_path / f"{name}.config").write_text(text)
+    outcomes: list[object] = []
+
+    def ask_then_terminate() -> None:
+        with grpc.insecure_channel(f"127.0.0.1:{port}") as channel:
+            stub = prediction_service_pb2_grpc.PredictionServiceStub(channel)
+            for rows, metadata in ((1, None), (3, TOKEN), (1, TOKEN)):
+                message = request([["a"]] * rows)
+                message.model_spec.version_label = "stable"
+                call = stub.Predict.future(message, timeout=60, wait_for_ready=True, metadata=metadata)
+                outcomes.append(call.code())
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    thread = threading.Thread(target=ask_then_terminate)
+    thread.start()
+    files = {name: str(tmp_path / f"{name}.config") for name in ("models", "batching", "token")}
+    arguments = ["--model-config-file", files["models"], "--port", str(port), "--enable-batching"]
+    arguments += ["--batching-parameters-file", files["batching"], "--auth-token-file", files["token"]]
+    result = runner.invoke(app, ["serve", *arguments], catch_exceptions=False)
+    thread.join()
+    assert result.exit_code == 0
+    assert outcomes == [grpc.StatusCode.UNAUTHENTICATED, grpc.StatusCode.INVALID_ARGUMENT, grpc.StatusCode.OK]
 
 
 def _try(client: RecommendClient, answers: list[tuple[str, ...]]) -> bool:
@@ -132,7 +189,13 @@ def _try(client: RecommendClient, answers: list[tuple[str, ...]]) -> bool:
 @pytest.mark.parametrize(
     ("arguments", "text"),
     [
-        ([], "Nothing to serve"),
+        ([], "Name what to serve"),
+        (["--model-base-path", "x", "--model-config-file", "y"], "and not both"),
+        (["--model-config-file", "missing-file"], "missing-file cannot be read"),
+        (["--model-base-path", ".", "--batching-parameters-file", "x"], "without --enable-batching"),
+        (["--model-base-path", ".", "--enable-batching", "--batching-parameters-file", "missing"], "cannot be read"),
+        (["--model-base-path", ".", "--ssl-config-file", "missing"], "cannot be read"),
+        (["--model-base-path", ".", "--auth-token-file", "missing"], "cannot be read"),
         (["--model", "shop"], "must be NAME=DIR, got 'shop'"),
         (["--model", "a=x", "--model", "a=y"], "given twice"),
         (["--model-base-path", "missing-directory"], "does not exist"),
@@ -143,6 +206,15 @@ def test_serve_refuses_what_it_cannot_serve(arguments: list[str], text: str) -> 
     assert result.exit_code == 1
     assert isinstance(result.exception, DimeRecError)
     assert text in str(result.exception)
+
+
+def test_metrics_need_the_rest_port(own_base: Path, tmp_path: Path) -> None:
+    file = tmp_path / "monitoring.config"
+    file.write_text("prometheus_config { enable: true }")
+    arguments = ["--model-base-path", str(own_base), "--monitoring-config-file", str(file)]
+    result = runner.invoke(app, ["serve", *arguments])
+    assert result.exit_code == 1
+    assert "Add --rest-api-port" in str(result.exception)
 
 
 @pytest.mark.parametrize("command", ["serve", "recommend"])

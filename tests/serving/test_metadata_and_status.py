@@ -2,7 +2,7 @@
 
 import grpc
 import pytest
-from tensorflow_serving.apis import get_model_metadata_pb2, get_model_status_pb2, model_management_pb2
+from tensorflow_serving.apis import get_model_metadata_pb2, get_model_status_pb2
 
 from tests.serving.running import TIMEOUT, Stubs
 from tests.serving.toy import NAME
@@ -61,9 +61,3 @@ def test_status_of_what_is_unknown_is_not_found(toy_server: Stubs, name: str, ve
     with pytest.raises(grpc.RpcError) as caught:
         toy_server.models.GetModelStatus(message, timeout=TIMEOUT)
     assert (caught.value.code(), caught.value.details()) == (grpc.StatusCode.NOT_FOUND, text)
-
-
-def test_reloading_the_configuration_is_unimplemented(toy_server: Stubs) -> None:
-    with pytest.raises(grpc.RpcError, match="fixed when the server starts") as caught:
-        toy_server.models.HandleReloadConfigRequest(model_management_pb2.ReloadConfigRequest(), timeout=TIMEOUT)
-    assert caught.value.code() is grpc.StatusCode.UNIMPLEMENTED

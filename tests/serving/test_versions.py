@@ -11,13 +11,25 @@ from tensorflow.core.protobuf import saved_model_pb2
 
 from serving.server import loader
 from serving.server.app import start_server
+from serving.server.batching_options import BatchingOptions
 from serving.server.errors import ModelLoadError, ServerStartError
+from serving.server.options import ServerOptions
 from serving.server.served_model import State, complete_versions
 from tests.serving.running import TIMEOUT, Stubs, serving, until
 from tests.serving.toy import NAME, save_toy, slow_request
 
+BATCHING = BatchingOptions(max_batch_size=8, batch_timeout_micros=2000, pad_variable_length_inputs=True)
 
-def test_a_swap_under_load_loses_no_request(own_server: Stubs, own_base: Path) -> None:
+
+@pytest.mark.parametrize("batching", [None, BATCHING])
+def test_a_swap_under_load_loses_no_request(
+    own_base: Path, frequent_polls: None, batching: BatchingOptions | None
+) -> None:
+    with serving(own_base, ServerOptions(batching=batching)) as stubs:
+        _swap_under_load(stubs, own_base)
+
+
+def _swap_under_load(own_server: Stubs, own_base: Path) -> None:
     versions: list[int] = []
     stop = threading.Event()
     failures: list[BaseException] = []
@@ -29,7 +41,7 @@ def test_a_swap_under_load_loses_no_request(own_server: Stubs, own_base: Path) -
         except BaseException as error:
             failures.append(error)
 
-    threads = [threading.Thread(target=ask) for _ in range(3)]
+    threads = [threading.Thread(target=ask) for _ in range(4)]
     for thread in threads:
         thread.start()
     until(lambda: len(versions) > 20)
@@ -41,7 +53,7 @@ def test_a_swap_under_load_loses_no_request(own_server: Stubs, own_base: Path) -
         thread.join(TIMEOUT)
     assert not failures
     assert set(versions) == {1, 2, 10}
-    assert own_server.states() == {1: State.END, 2: State.END, 10: State.AVAILABLE}
+    until(lambda: own_server.states() == {1: State.END, 2: State.END, 10: State.AVAILABLE})
 
 
 def test_the_old_version_is_freed_after_its_last_request(own_server: Stubs, own_base: Path) -> None:

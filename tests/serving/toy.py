@@ -57,12 +57,26 @@ class Toy(tf.Module):
         end = tf.timestamp() + tf.cast(seconds, tf.float64)
         return {"rounds": tf.while_loop(lambda _: tf.timestamp() < end, lambda i: [i + 1], [0])[0]}
 
+    @tf.function(input_signature=[tf.TensorSpec(None, tf.string, "texts")])
+    def echo(self, texts: tf.Tensor) -> dict[str, tf.Tensor]:
+        return {"texts": tf.identity(texts)}
+
+    @tf.function(input_signature=[tf.TensorSpec(None, tf.string, "texts")])
+    def echo_bytes(self, texts: tf.Tensor) -> dict[str, tf.Tensor]:
+        return {"texts_bytes": tf.identity(texts)}
+
 
 def save_toy(base: Path, version: int) -> Path:
     """Writes a version the way a pusher does: complete under another name, then renamed."""
     module = Toy(version)
     unfinished = base / f".tmp-{version}"
-    tf.saved_model.save(module, str(unfinished), {"serving_default": module.recommend, "slow": module.slow})
+    signatures = {
+        "serving_default": module.recommend,
+        "slow": module.slow,
+        "echo": module.echo,
+        "echo_bytes": module.echo_bytes,
+    }
+    tf.saved_model.save(module, str(unfinished), signatures)
     return unfinished.rename(base / str(version))
 
 

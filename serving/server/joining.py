@@ -1,0 +1,92 @@
+"""Which requests may be joined along axis 0, and how, so that each gets the answer it would get alone."""
+
+from collections.abc import Hashable, Mapping, Sequence
+
+import numpy as np
+
+Arrays = Mapping[str, np.ndarray]
+
+
+def row_count(arrays: Arrays) -> int:
+    """The rows of a request: of its longest input, at least 1."""
+    return max([1, *(array.shape[0] for array in arrays.values() if array.ndim)])
+
+
+def joining_key(arrays: Arrays, pad: bool) -> Hashable | None:
+    """Requests of one signature with equal keys may be joined; None for a request that has to run alone.
+
+    Alone run: requests with a scalar input, with inputs of different numbers of rows (one row for all, such as a
+    default, among many), and with numbers that differ between rows. Other requests are joined if their numbers
+    agree, because a model may take a number for the whole batch: a `k` of 3 beside one of 5 would make all answers 5
+    wide.
+
+    Args:
+        arrays: the inputs by alias.
+        pad: whether string inputs may differ in width.
+    """
+    rows = {array.shape[0] if array.ndim else 0 for array in arrays.values()}
+    if len(rows) != 1 or 0 in rows:
+        return None
+    key: list[Hashable] = []
+    for alias, array in sorted(arrays.items()):
+        if array.dtype == object:
+            key.append((alias, array.ndim if pad else array.shape[1:]))
+        elif (array == array[:1]).all():
+            key.append((alias, array.dtype.str, array.shape[1:], array[0].tobytes()))
+        else:
+            return None
+    return tuple(key)
+
+
+def join(requests: Sequence[Arrays], rows: int) -> dict[str, np.ndarray]:
+    """Stacks requests of one key.
+
+    Args:
+        requests: their inputs.
+        rows: of the result, at least as many as the requests have; further ones repeat the first.
+
+    Returns:
+        Inputs `[rows, ...]`, strings filled up with '' to the widest.
+    """
+    joined = {alias: _stack([arrays[alias] for arrays in requests]) for alias in requests[0]}
+    return {alias: _fill_up(array, rows) for alias, array in joined.items()}
+
+
+def split(outputs: Arrays, sizes: Sequence[int], rows: int) -> list[dict[str, np.ndarray]] | None:
+    """Undoes `join` on the outputs.
+
+    Args:
+        outputs: of the joined run.
+        sizes: rows of each request.
+        rows: rows of the joined run.
+
+    Returns:
+        Each request's outputs; None if an output has no row for each row of input, so that it cannot be split.
+    """
+    if any(array.ndim == 0 or array.shape[0] != rows for array in outputs.values()):
+        return None
+    ends = np.cumsum(sizes)
+    return [
+        {alias: array[end - size : end] for alias, array in outputs.items()}
+        for size, end in zip(sizes, ends, strict=True)
+    ]
+
+
+def _stack(arrays: list[np.ndarray]) -> np.ndarray:
+    shapes = {array.shape[1:] for array in arrays}
+    if len(shapes) == 1:
+        return np.concatenate(arrays)
+    width = [max(sizes) for sizes in zip(*shapes, strict=True)]
+    stacked = np.full([sum(array.shape[0] for array in arrays), *width], b"", object)
+    start = 0
+    for array in arrays:
+        end = start + array.shape[0]
+        place = (slice(start, end), *(slice(size) for size in array.shape[1:]))
+        stacked[place] = array
+        start = end
+    return stacked
+
+
+def _fill_up(array: np.ndarray, rows: int) -> np.ndarray:
+    missing = rows - array.shape[0]
+    return np.concatenate([array, np.repeat(array[:1], missing, axis=0)]) if missing else array

@@ -1,0 +1,1 @@
+"""TF Serving's REST API, answered by the services that answer gRPC."""

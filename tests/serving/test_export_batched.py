@@ -1,0 +1,102 @@
+"""The exact export behind the server: joined answers are those of requests that run alone, and threads do no harm."""
+
+import subprocess
+import sys
+from concurrent import futures
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from dimerec_tf.config import parse_config
+from dimerec_tf.export.save import save_exact
+from dimerec_tf.models.dimerec import DimeRec
+from dimerec_tf.retrieval.exact import ModelScorer
+from serving.client.client import Recommendation, RecommendClient
+from serving.server.batching_options import BatchingOptions
+from serving.server.options import ServerOptions
+from serving.server.signature import Signature
+from tests.serving.running import serving
+from tests.serving.toy import NAME
+
+NUM_ITEMS = 300
+RNG = np.random.default_rng(3)
+
+
+@pytest.fixture(scope="module")
+def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = tmp_path_factory.mktemp("export")
+    config = parse_config({"model": {"dim": 8, "max_history": 6, "diffusion": {"num_steps": 4}}})
+    vocabulary = root / "items.txt"
+    vocabulary.write_text("".join(f"item-{row}\n" for row in range(1, NUM_ITEMS + 1)))
+    scorer = ModelScorer(DimeRec(config.model, np.ones(NUM_ITEMS + 1, np.int64), seed=1))
+    (root / "versions").mkdir()
+    save_exact(scorer, vocabulary, config, root / "versions" / "1")
+    return root / "versions"
+
+
+@pytest.mark.parametrize("allowed_batch_sizes", [(), (8, 32)])
+def test_joined_answers_are_those_alone(
+    base: Path, monkeypatch: pytest.MonkeyPatch, allowed_batch_sizes: tuple[int, ...]
+) -> None:
+    lengths = RNG.integers(0, 9, 60)
+    histories = [[f"item-{row}" for row in RNG.integers(1, NUM_ITEMS + 20, length)] for length in lengths]
+    options = BatchingOptions(32, 5000, 10, 2, allowed_batch_sizes, pad_variable_length_inputs=True)
+    compute, rows = Signature.compute, []
+
+    def counted(self: Signature, arrays: dict[str, np.ndarray], aliases: list[str]) -> dict[str, np.ndarray]:
+        rows.append(len(arrays["history_item_ids"]))
+        return compute(self, arrays, aliases)
+
+    with serving(base) as stubs, RecommendClient(stubs.address, NAME) as client:
+        alone = [client.recommend([history], k=20, filter_seen=True)[0] for history in histories]
+    monkeypatch.setattr(Signature, "compute", counted)
+    with (
+        serving(base, ServerOptions(batching=options)) as stubs,
+        RecommendClient(stubs.address, NAME, timeout_seconds=60) as client,
+        futures.ThreadPoolExecutor(20) as pool,
+    ):
+
+        def ask(history: list[str]) -> Recommendation:
+            return client.recommend([history], k=20, filter_seen=True)[0]
+
+        joined = list(pool.map(ask, histories))
+    assert max(rows) > 1, "nothing was joined"
+    for one, other in zip(joined, alone, strict=True):
+        assert (one.item_ids, one.cold_start) == (other.item_ids, other.cold_start)
+        np.testing.assert_allclose(one.scores, other.scores, rtol=1e-5, atol=1e-6)
+
+
+CONCURRENT_RUNS = """
+import sys
+from concurrent import futures
+from pathlib import Path
+
+import numpy as np
+
+from serving.server.loader import load_version
+
+signature = load_version(Path(sys.argv[1])).signature("serving_default")
+
+
+def run(rows):
+    arrays = {
+        "history_item_ids": np.full([rows, 5], b"item-3", object),
+        "k": np.full(rows, 5, np.int32),
+        "exclude_item_ids": np.full([rows, 1], b"", object),
+        "filter_seen": np.full(rows, False),
+    }
+    return len(signature.compute(arrays, ["item_ids"])["item_ids"])
+
+
+sizes = np.random.default_rng(0).integers(1, 64, 400).tolist()
+with futures.ThreadPoolExecutor(4) as pool:
+    assert list(pool.map(run, sizes)) == sizes
+"""
+
+
+def test_batches_of_different_sizes_run_at_the_same_time_in_a_server_process(base: Path) -> None:
+    """In a process of its own, since what would go wrong kills it; see `dimerec_tf/layers/layer_norm.py`."""
+    command = [sys.executable, "-c", CONCURRENT_RUNS, str(base / "1")]
+    outcome = subprocess.run(command, capture_output=True, text=True, timeout=300)
+    assert outcome.returncode == 0, outcome.stderr

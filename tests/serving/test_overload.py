@@ -1,0 +1,62 @@
+"""More requests than threads."""
+
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+
+import grpc
+import numpy as np
+import pytest
+import requests
+
+from serving.server.app import WORKERS
+from serving.server.options import ServerOptions
+from serving.server.signature import Signature
+from tests.serving.running import TIMEOUT, serving, until
+from tests.serving.test_metrics import counted, scrape, value
+from tests.serving.test_rest import ROW, post, refusal, url
+from tests.serving.toy import request
+
+WAITING = 2
+
+
+def test_overload_is_refused_at_once_and_passes(toy_base: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    full = "2 requests are waiting already. Try again after a pause."
+    compute, gate = Signature.compute, threading.Event()
+
+    def compute_later(self: Signature, arrays: dict[str, np.ndarray], aliases: Sequence[str]) -> dict[str, np.ndarray]:
+        assert gate.wait(TIMEOUT)
+        return compute(self, arrays, aliases)
+
+    monkeypatch.setattr(Signature, "compute", compute_later)
+    with serving(toy_base, ServerOptions(max_waiting_requests=WAITING)) as stubs:
+
+        def ask() -> grpc.Future:
+            return stubs.predictions.Predict.future(request([["a"]]), timeout=TIMEOUT)
+
+        refused = {
+            "REST": counted(stubs, "REST", "RESOURCE_EXHAUSTED"),
+            "GRPC": counted(stubs, "GRPC", "RESOURCE_EXHAUSTED", model=""),
+        }
+        held = [ask() for _ in range(WORKERS + WAITING)]
+        until(lambda: value(scrape(stubs), "dimerec_serving_queue_length") == WAITING)
+        for call in [ask() for _ in range(3)]:
+            error = call.exception(TIMEOUT)
+            assert error.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
+            assert error.details() == full
+        assert refusal(post(stubs, {"instances": [ROW]})) == (429, full)
+        for probed in ("", "/metadata"):
+            assert requests.get(url(stubs, probed), timeout=TIMEOUT).status_code == 200
+        until(lambda: counted(stubs, "REST", "RESOURCE_EXHAUSTED") == refused["REST"] + 1)
+        until(lambda: counted(stubs, "GRPC", "RESOURCE_EXHAUSTED", model="") == refused["GRPC"] + 3)
+        assert not any(call.done() for call in held)
+        gate.set()
+        assert [call.result().model_spec.version.value for call in held] == [7] * len(held)
+        until(lambda: ask().exception(TIMEOUT) is None)
+        assert post(stubs, {"instances": [ROW]}).status_code == 200
+
+
+def test_none_may_wait_but_all_threads_work(toy_base: Path) -> None:
+    with serving(toy_base, ServerOptions(max_waiting_requests=0)) as stubs:
+        assert stubs.answered_by() == 7
+        assert post(stubs, {"instances": [ROW]}).status_code == 200
