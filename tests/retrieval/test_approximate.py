@@ -75,7 +75,7 @@ def test_neither_a_cold_row_nor_one_with_many_blocked_items_changes_the_others(p
 
 
 def test_an_ivf_answer_does_not_depend_on_the_batch() -> None:
-    """ScaNN scores leaves of a batch and of one query in different orders of summation, so it may search another leaf."""
+    """ScaNN sums scores of leaves in another order for a batch than for one query, so it may search another leaf."""
     ivf = make_retriever("ivf", make_scorer(NUM_ITEMS), leaves=20, searched=2)
     alone = [ids(ivf, HISTORIES[[row]], NOTHING[[row]])[0] for row in range(6)]
     assert alone == ids(ivf, HISTORIES, NOTHING)
