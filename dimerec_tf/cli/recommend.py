@@ -8,11 +8,13 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
+from dimerec_tf.cli import access
 from dimerec_tf.cli.output import console
 from dimerec_tf.cli.titles import read_titles
 from dimerec_tf.environment import silence_native_logs
 
 if TYPE_CHECKING:
+    from serving.client.access import Access
     from serving.client.client import RecommendClient
     from serving.client.recommendation import Recommendation
     from serving.client.rest import RestRecommendClient
@@ -34,6 +36,11 @@ def recommend(
     rest: Annotated[bool, typer.Option("--rest", help="Ask over REST instead of gRPC.")] = False,
     model_name: Annotated[str, typer.Option(help="Name of the model on the server.")] = "dimerec",
     titles: Annotated[Path | None, typer.Option(help="CSV file with the columns item_id and title.")] = None,
+    tls: access.Tls = False,
+    ca_file: access.CaFile = None,
+    certificate_file: access.CertificateFile = None,
+    key_file: access.KeyFile = None,
+    token_file: access.TokenFile = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")] = False,
 ) -> None:
     """Recommends items for a history, from a server started with `dimerec serve` or from TF Serving.
@@ -43,7 +50,8 @@ def recommend(
     Example: dimerec recommend --user-history 50,181,172 --k 5 --filter-seen
     """
     known_titles = read_titles(titles) if titles else {}
-    with _client(server, rest, model_name) as client:
+    shown = access.access(tls, ca_file, certificate_file, key_file, token_file)
+    with _client(server, rest, model_name, shown) as client:
         answer = client.recommend([_ids(user_history)], k=k, exclude=_ids(exclude), filter_seen=filter_seen)[0]
     if as_json:
         _print_json(answer, known_titles)
@@ -51,15 +59,17 @@ def recommend(
         _print_table(answer, known_titles)
 
 
-def _client(server: str | None, rest: bool, model_name: str) -> "RecommendClient | RestRecommendClient":
+def _client(
+    server: str | None, rest: bool, model_name: str, shown: "Access"
+) -> "RecommendClient | RestRecommendClient":
     if rest:
         from serving.client.rest import RestRecommendClient
 
-        return RestRecommendClient(server or REST_ADDRESS, model_name)
+        return RestRecommendClient(server or REST_ADDRESS, model_name, access=shown)
     silence_native_logs()
     from serving.client.client import RecommendClient
 
-    return RecommendClient(server or GRPC_ADDRESS, model_name)
+    return RecommendClient(server or GRPC_ADDRESS, model_name, access=shown)
 
 
 def _ids(text: str) -> list[str]:

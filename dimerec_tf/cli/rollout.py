@@ -11,6 +11,7 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
+from dimerec_tf.cli import access
 from dimerec_tf.cli.experiment import UnitName
 from dimerec_tf.environment import silence_native_logs
 from dimerec_tf.errors import DimeRecError
@@ -57,6 +58,11 @@ def rollout(
     save_config: Annotated[
         Path | None, typer.Option(help="Write the model config of the end here, for servers that start later.")
     ] = None,
+    tls: access.Tls = False,
+    ca_file: access.CaFile = None,
+    certificate_file: access.CertificateFile = None,
+    key_file: access.KeyFile = None,
+    token_file: access.TokenFile = None,
     abort: Annotated[bool, typer.Option("--abort", help="Take the canary back instead.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and change nothing.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")] = False,
@@ -93,8 +99,12 @@ def rollout(
     )
     online = _online(exposures or [], outcomes, buckets or [], unit)
     config = read_model_config(model_config_file, model_name)
+    shown = access.access(tls, ca_file, certificate_file, key_file, token_file)
     with ExitStack() as stack:
-        servers = [ModelServer(address, model_name, load_seconds=load_timeout) for address in dict.fromkeys(server)]
+        servers = [
+            ModelServer(address, model_name, load_seconds=load_timeout, access=shown)
+            for address in dict.fromkeys(server)
+        ]
         for each in servers:
             stack.callback(each.close)
         if abort:
@@ -110,7 +120,7 @@ def rollout(
         if abort:
             outcome = work.roll_back("Aborted as asked.")
         else:
-            watch = MetricsWatch(metrics_url or [], model_name)
+            watch = MetricsWatch(metrics_url or [], model_name, access=shown)
             stack.callback(watch.close)
             bar = stack.enter_context(_progress_bar())
             task = bar.add_task(f"version {plan.version}", total=bake, measured="loading")

@@ -9,6 +9,7 @@ import tensorflow as tf
 from tensorflow.core.framework import tensor_pb2, tensor_shape_pb2, types_pb2
 from tensorflow_serving.apis import predict_pb2, prediction_service_pb2_grpc
 
+from serving.client.access import OPEN, Access
 from serving.client.recommendation import (
     FIRST_PAUSE_SECONDS,
     LONGEST_PAUSE_SECONDS,
@@ -62,16 +63,22 @@ class RecommendClient:
         model_name: of the model on it.
         timeout_seconds: deadline of every call, repetitions included.
         fallback: item ids, best first, to answer with when the server is away, overloaded or late; empty to raise.
+        access: TLS and token.
     """
 
     def __init__(
-        self, address: str, model_name: str, timeout_seconds: float = 10.0, fallback: Sequence[str] = ()
+        self,
+        address: str,
+        model_name: str,
+        timeout_seconds: float = 10.0,
+        fallback: Sequence[str] = (),
+        access: Access = OPEN,
     ) -> None:
         self._address = address
         self._model_name = model_name
         self._timeout_seconds = timeout_seconds
         self._fallback = tuple(fallback)
-        self._channel = grpc.insecure_channel(address, options=_OPTIONS)
+        self._channel = access.channel(address, _OPTIONS)
         self._stub = prediction_service_pb2_grpc.PredictionServiceStub(self._channel)
 
     def __enter__(self) -> "RecommendClient":

@@ -107,7 +107,10 @@ def explain(
 ) -> RecommendError:
     """The error for a status, in a sentence that says what to do."""
     if code is grpc.StatusCode.UNAVAILABLE:
-        message = f"No server answers at {address}. Start one with `{start_command}`, or name the right address."
+        message = (
+            f"No server answers at {address}. Start one with `{start_command}`, name the right address, or, if it asks "
+            f"for TLS, give what it asks for. The reason given: {details}"
+        )
     elif code is grpc.StatusCode.DEADLINE_EXCEEDED:
         message = f"{address} did not answer within {timeout_seconds:g} s. Is it overloaded?"
     elif code is grpc.StatusCode.NOT_FOUND:

@@ -11,6 +11,7 @@ import grpc
 import requests
 import tenacity
 
+from serving.client.access import OPEN, Access
 from serving.client.recommendation import (
     FIRST_PAUSE_SECONDS,
     LONGEST_PAUSE_SECONDS,
@@ -51,17 +52,22 @@ class RestRecommendClient:
         model_name: of the model on it.
         timeout_seconds: until a server that sends nothing is given up, repetitions included.
         fallback: item ids, best first, to answer with when the server is away, overloaded or late; empty to raise.
+        access: TLS and token; a URL says itself whether TLS is spoken.
     """
 
     def __init__(
-        self, address: str, model_name: str, timeout_seconds: float = 10.0, fallback: Sequence[str] = ()
+        self,
+        address: str,
+        model_name: str,
+        timeout_seconds: float = 10.0,
+        fallback: Sequence[str] = (),
+        access: Access = OPEN,
     ) -> None:
         self._address = address
-        base = address.rstrip("/") if "://" in address else f"http://{address}"
-        self._model_url = f"{base}/v1/models/{quote(model_name, safe='')}"
+        self._model_url = f"{access.url(address)}/v1/models/{quote(model_name, safe='')}"
         self._timeout_seconds = timeout_seconds
         self._fallback = tuple(fallback)
-        self._session = requests.Session()
+        self._session = access.session()
 
     def __enter__(self) -> "RestRecommendClient":
         return self

@@ -10,6 +10,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from requests.adapters import HTTPAdapter
 from urllib3.util import Retry
 
+from serving.client.access import OPEN, Access
 from serving.rollout.errors import RolloutError
 
 REQUESTS = ":tensorflow:serving:request_count"
@@ -60,12 +61,15 @@ class MetricsWatch:
         urls: of the metrics pages, such as `http://host:8501/monitoring/prometheus/metrics`.
         model_name: whose requests count.
         timeout_seconds: of every attempt to read a page; a page that fails is tried again.
+        access: TLS and token of the pages.
     """
 
-    def __init__(self, urls: Sequence[str], model_name: str, timeout_seconds: float = 5.0) -> None:
+    def __init__(
+        self, urls: Sequence[str], model_name: str, timeout_seconds: float = 5.0, access: Access = OPEN
+    ) -> None:
         self._model_name = model_name
         self._timeout_seconds = timeout_seconds
-        self._session = requests.Session()
+        self._session = access.session()
         for scheme in ("http://", "https://"):
             self._session.mount(scheme, HTTPAdapter(max_retries=_RETRY))
         self._grown: Counts = defaultdict(float)

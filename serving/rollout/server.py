@@ -13,6 +13,7 @@ from tensorflow_serving.apis import (
 )
 from tensorflow_serving.config import model_server_config_pb2
 
+from serving.client.access import OPEN, Access
 from serving.rollout.errors import RolloutError
 
 _RETRIES = {
@@ -46,16 +47,22 @@ class ModelServer:
         model_name: of the model.
         timeout_seconds: deadline of every call but `reload`, its retries included.
         load_seconds: deadline of `reload`, which may wait until versions are loaded.
+        access: TLS and token.
     """
 
     def __init__(
-        self, address: str, model_name: str, timeout_seconds: float = 10.0, load_seconds: float = 300.0
+        self,
+        address: str,
+        model_name: str,
+        timeout_seconds: float = 10.0,
+        load_seconds: float = 300.0,
+        access: Access = OPEN,
     ) -> None:
         self.address = address
         self.model_name = model_name
         self._timeout_seconds = timeout_seconds
         self._load_seconds = load_seconds
-        self._channel = grpc.insecure_channel(address, options=_OPTIONS)
+        self._channel = access.channel(address, _OPTIONS)
         self._models = model_service_pb2_grpc.ModelServiceStub(self._channel)
         self._predictions = prediction_service_pb2_grpc.PredictionServiceStub(self._channel)
 
