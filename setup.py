@@ -44,6 +44,7 @@ DEV = [
     "mypy",
     "pandas-stubs",
     "promql-parser==0.11.0",
+    "psutil",
     "pytest",
     "pytest-timeout",
     "ruff",

@@ -1,6 +1,8 @@
 """`dimerec serve`: answers TF Serving's gRPC and REST API from this process."""
 
+import gc
 import logging
+import resource
 import signal
 import threading
 from collections.abc import Callable, Iterator
@@ -79,6 +81,7 @@ def serve(
     max_message_bytes: Annotated[int, typer.Option(min=1, help="Largest request or response.")] = 64 * 1024 * 1024,
     max_history: Annotated[int, typer.Option(min=1, help="Most ids in one history; longer ones are refused.")] = 10_000,
     max_k: Annotated[int, typer.Option(min=1, help="Most recommendations that a request may ask for.")] = 1_000,
+    max_rows: Annotated[int, typer.Option(min=1, help="Most histories in one request.")] = 1_000,
     max_waiting_requests: Annotated[
         int, typer.Option(min=0, help="How many requests may wait for a thread; more are refused at once.")
     ] = 256,
@@ -110,6 +113,7 @@ def serve(
     with _until_told_to_stop() as stopping:
         silence_native_logs()
         _log_to_terminal()
+        _allow_many_connections()
         from serving.request_log.request_log import RequestLog
         from serving.server.app import start_server
         from serving.server.batching_options import BatchingOptions, read_batching_options
@@ -125,7 +129,7 @@ def serve(
             batching=batching or (BatchingOptions() if enable_batching else None),
             max_waiting_requests=max_waiting_requests,
             max_message_bytes=max_message_bytes,
-            limits=Limits(history=max_history, k=max_k),
+            limits=Limits(max_history, max_k, max_rows),
             tls=_given(ssl_config_file, read_tls),
             token=_given(auth_token_file, read_token),
             labels_for_unavailable=allow_version_labels_for_unavailable_models,
@@ -136,6 +140,7 @@ def serve(
         models = _given(model_config_file, read_model_config) or {
             name: ModelSettings(base) for name, base in pairs.items()
         }
+        _keep_imports_from_garbage_collection()
         server = start_server(models, f"0.0.0.0:{port}", options)
         _announce(server, {name: settings.base for name, settings in models.items()})
         stopping.wait()
@@ -184,6 +189,19 @@ def _log_to_terminal() -> None:
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(message)s")
     logging.getLogger("serving").setLevel(logging.INFO)
     logging.getLogger("tensorflow").setLevel(logging.ERROR)
+
+
+def _allow_many_connections() -> None:
+    """As many as the system lets this process have: idle ones must not use up a shell's usual 1,024 files."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+
+
+def _keep_imports_from_garbage_collection() -> None:
+    """TensorFlow's modules hold so many objects that a collection, which loading a version sets off, would stop all
+    requests for a quarter of a second."""
+    gc.collect()
+    gc.freeze()
 
 
 def _announce(server: "RunningServer", models: dict[str, Path]) -> None:

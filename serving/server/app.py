@@ -28,10 +28,14 @@ from serving.server.rest.json_handler import Services
 from serving.server.rest.server import RestServer, listen
 from serving.server.server_state import ServerState
 from serving.server.tls import Tls
+from serving.server.unreadable import RefuseUnreadable
 
 WORKERS = 16
 BATCHING_WORKERS = 128  # a request that waits for its batch keeps its thread
 GRACE_SECONDS = 10.0
+KEEPALIVE_MS = 60_000  # a client that is silent for so long is asked whether it is still there
+PING_TIMEOUT_MS = 20_000
+HANDSHAKE_MS = 20_000
 
 
 class RunningServer:
@@ -139,7 +143,7 @@ def _grpc_server(services: Services, health: Health, options: ServerOptions) -> 
     interceptors: list[grpc.ServerInterceptor] = [ObserveCalls(services.observers)]  # first: it sees refusals, too
     if options.token is not None:
         interceptors.append(RequireToken(options.token))
-    interceptors.append(RefuseOverload(services.executor))
+    interceptors += [RefuseOverload(services.executor), RefuseUnreadable()]
     server = grpc.server(
         services.executor,
         interceptors=interceptors,
@@ -148,6 +152,11 @@ def _grpc_server(services: Services, health: Health, options: ServerOptions) -> 
             ("grpc.max_send_message_length", options.max_message_bytes),
             # Without this a second server on the same port would start and take half of the calls.
             ("grpc.so_reuseport", 0),
+            # Connections whose clients vanished, or never spoke, are given up.
+            ("grpc.keepalive_time_ms", KEEPALIVE_MS),
+            ("grpc.http2.ping_timeout_ms", PING_TIMEOUT_MS),
+            ("grpc.keepalive_permit_without_calls", 1),
+            ("grpc.server_handshake_timeout_ms", HANDSHAKE_MS),
         ],
     )
     prediction_service_pb2_grpc.add_PredictionServiceServicer_to_server(services.predictions, server)

@@ -7,7 +7,6 @@ import grpc
 import numpy as np
 from tensorflow.core.framework import tensor_pb2
 
-from dimerec_tf.features import HISTORY
 from serving.server.errors import RequestError
 
 K = "k"
@@ -18,22 +17,21 @@ class Limits:
     """The most that a request may ask for, whatever the model could do.
 
     Attributes:
-        history: ids in one history.
+        history: ids in one history, and in one row of any other input.
         k: recommendations for one history.
+        rows: of each input.
     """
 
     history: int = 10_000
     k: int = 1_000
+    rows: int = 1_000
 
-    def check_history(self, inputs: Mapping[str, tensor_pb2.TensorProto]) -> None:
-        """Raises a `RequestError` for a history that is too long; before it is unpacked, which costs memory."""
-        dims = inputs[HISTORY].tensor_shape.dim if HISTORY in inputs else []
-        if len(dims) > 1 and dims[-1].size > self.history:
-            raise RequestError(
-                grpc.StatusCode.INVALID_ARGUMENT,
-                f'Input "{HISTORY}" may have {self.history} ids in a row on this server, got {dims[-1].size}. '
-                "Send the most recent.",
-            )
+    def check_shapes(self, inputs: Mapping[str, tensor_pb2.TensorProto]) -> None:
+        """Raises a `RequestError` for an input that is too large; before it is unpacked, which costs memory."""
+        for name, tensor in inputs.items():
+            sizes = [dim.size for dim in tensor.tensor_shape.dim]
+            _check_size(name, sizes[:1], self.rows, "rows", "Send fewer at once.")
+            _check_size(name, sizes[1:], self.history, "ids in a row", "Send the most recent.")
 
     def check_k(self, arrays: Mapping[str, np.ndarray]) -> None:
         """Raises a `RequestError` if too many recommendations are asked for."""
@@ -42,3 +40,12 @@ class Limits:
             raise RequestError(
                 grpc.StatusCode.INVALID_ARGUMENT, f"k may be {self.k} at the most on this server, got {k.max()}."
             )
+
+
+def _check_size(name: str, sizes: list[int], limit: int, of_what: str, advice: str) -> None:
+    size = max(sizes, default=0)
+    if size > limit:
+        raise RequestError(
+            grpc.StatusCode.INVALID_ARGUMENT,
+            f'Input "{name}" may have {limit} {of_what} on this server, got {size}. {advice}',
+        )

@@ -44,7 +44,7 @@ class Predictor:
         call.check()
         spec = checked_spec(request)
         signature_name = spec.signature_name or tf.saved_model.DEFAULT_SERVING_SIGNATURE_DEF_KEY
-        self._limits.check_history(request.inputs)
+        self._limits.check_shapes(request.inputs)
         with self._manager.lease(spec) as lease:
             signature = lease.loaded.signature(signature_name)
             arrays, aliases = signature.read(request.inputs), signature.wanted(request.output_filter)

@@ -8,6 +8,7 @@ import tensorflow as tf
 from tensorflow.core.framework import tensor_pb2, tensor_shape_pb2, types_pb2
 
 MAX_ELEMENTS = 1 << 24
+MAX_REPEATED = 1 << 16  # elements of a tensor that leaves some out: a few bytes must not ask for much memory
 _VALUE_FIELDS = {
     types_pb2.DT_STRING: "string_val",
     types_pb2.DT_FLOAT: "float_val",
@@ -27,11 +28,15 @@ def decode(proto: tensor_pb2.TensorProto) -> np.ndarray:
     """
     shape = _shape(proto)
     dtype = _numpy_dtype(proto)
-    given = {field.name for field, _ in proto.ListFields()} - _HEADER_FIELDS
+    given = {field.name: len(values) for field, values in proto.ListFields() if field.name not in _HEADER_FIELDS}
+    if "tensor_content" not in given and sum(given.values()) < math.prod(shape) > MAX_REPEATED:
+        raise ValueError(
+            f"a tensor of more than {MAX_REPEATED} elements must hold all its values, got shape {list(shape)}"
+        )
     if not given:
         return np.full(shape, b"", object) if proto.dtype == types_pb2.DT_STRING else np.zeros(shape, dtype)
     expected = _VALUE_FIELDS.get(proto.dtype)
-    if expected and not given <= {expected, "tensor_content"}:
+    if expected and not set(given) <= {expected, "tensor_content"}:
         raise ValueError(f"values of type {dtype_name(proto.dtype)} belong in {expected}, found {', '.join(given)}")
     try:
         return tf.make_ndarray(proto)

@@ -150,7 +150,7 @@ def test_an_ssl_config_that_cannot_work_is_refused(
 
 @pytest.fixture(scope="module")
 def guarded(toy_base: Path) -> Iterator[Stubs]:
-    options = ServerOptions(token=BearerToken(SECRET), limits=Limits(history=4, k=4), max_message_bytes=10_000)
+    options = ServerOptions(token=BearerToken(SECRET), limits=Limits(history=4, k=4, rows=5), max_message_bytes=10_000)
     with serving(toy_base, options) as stubs:
         yield stubs
 
@@ -220,6 +220,16 @@ def test_health_is_open(guarded: Stubs) -> None:
             'Input "history_item_ids" may have 4 ids in a row on this server, got 5. Send the most recent.',
         ),
         (
+            {"history_item_ids": [["a"]], "exclude_item_ids": [["a"] * 5]},
+            grpc.StatusCode.INVALID_ARGUMENT,
+            'Input "exclude_item_ids" may have 4 ids in a row',
+        ),
+        (
+            {"history_item_ids": [["a"]] * 6},
+            grpc.StatusCode.INVALID_ARGUMENT,
+            'Input "history_item_ids" may have 5 rows on this server, got 6. Send fewer at once.',
+        ),
+        (
             {"history_item_ids": [["a"]], "k": np.array([5], np.int32)},
             grpc.StatusCode.INVALID_ARGUMENT,
             "k may be 4 at the most on this server, got 5.",
@@ -251,7 +261,7 @@ def test_the_limits_hold_for_rest(guarded: Stubs, row: dict, status: int, text: 
 
 
 def test_a_request_at_the_limits_is_answered(guarded: Stubs) -> None:
-    message = request([["a"] * 4], k=np.array([4], np.int32))
+    message = request([["a"] * 4] * 5, k=np.array([4], np.int32))
     metadata = [("authorization", f"Bearer {SECRET}")]
     assert guarded.predictions.Predict(message, timeout=TIMEOUT, metadata=metadata).model_spec.version.value == 7
 
