@@ -20,8 +20,9 @@ CORE = [
     "scipy>=1.10",
     "typer>=0.12",
 ]
+SERVING_API = "tensorflow-serving-api==2.16.1"
 SERVING = [
-    "tensorflow-serving-api==2.16.1",
+    SERVING_API,
     "grpcio>=1.60",
     "grpcio-health-checking==1.48.2",  # the newest that generated code with protobuf 3.20 fits
     "grpcio-reflection==1.48.2",
@@ -35,6 +36,7 @@ PIPELINE = [
     "tfx==1.16.0",
     "tensorflow-transform==1.16.0",
     "apache-beam==2.61.0",  # newer releases drop dill, which TFX 1.16 imports
+    SERVING_API,  # exports carry warm-up requests
 ]
 FIGURES = ["matplotlib>=3.8"]
 DEV = [

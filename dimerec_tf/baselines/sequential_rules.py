@@ -4,11 +4,12 @@ import numpy as np
 import tensorflow as tf
 
 from dimerec_tf.models.history import reversed_events
+from dimerec_tf.retrieval.exact import HistoryScorer
 from dimerec_tf.training.sequences import Sequences
 from dimerec_tf.training.transitions import count_transitions
 
 
-class SequentialRules(tf.Module):
+class SequentialRules(HistoryScorer):
     """Scores an item by how often it followed the user's last events in training.
 
     A transition at distance d (1 = directly after) within the window counts 1/d; the rules of an item are divided by
@@ -41,10 +42,10 @@ class SequentialRules(tf.Module):
         starts = np.searchsorted(sources, np.arange(num_items + 2))
         return cls(starts, followers.astype(np.int32), weights.astype(np.float32), num_items, window)
 
-    def scores(self, history: tf.Tensor) -> tf.Tensor:
+    def scores(self, users: tf.Tensor) -> tf.Tensor:
         """Rows `[batch, length]` to `[batch, num_items]`; items that no rule reaches score 0."""
-        batch = tf.shape(history, tf.int64)[0]
-        latest = reversed_events(history, self.window)
+        batch = tf.shape(users, tf.int64)[0]
+        latest = reversed_events(users, self.window)
         per_event = tf.range(1.0, tf.cast(tf.shape(latest)[1], tf.float32) + 1.0)
         starts = tf.convert_to_tensor(self.starts)
         events = tf.reshape(latest, [-1])

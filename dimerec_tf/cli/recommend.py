@@ -26,6 +26,14 @@ def recommend(
     user_history: Annotated[str, typer.Option(help="Item ids, oldest first, with commas; '' for a new user.")],
     k: Annotated[int, typer.Option(min=1, max=2**31 - 1, help="How many items.")] = 10,
     exclude: Annotated[str, typer.Option(help="Item ids never to recommend, with commas.")] = "",
+    allow: Annotated[str | None, typer.Option(help="Item ids of which alone to recommend, with commas.")] = None,
+    num_steps: Annotated[
+        int | None, typer.Option(min=0, max=2**31 - 1, help="Steps of the reverse walk, 0 for the model's own number.")
+    ] = None,
+    seed: Annotated[
+        int | None,
+        typer.Option(min=-(2**31), max=2**31 - 1, help="Of the reverse walk; the model's own if not given."),
+    ] = None,
     filter_seen: Annotated[bool, typer.Option("--filter-seen/--keep-seen", help="Leave out the history.")] = False,
     server: Annotated[
         str | None,
@@ -52,7 +60,15 @@ def recommend(
     known_titles = read_titles(titles) if titles else {}
     shown = access.access(tls, ca_file, certificate_file, key_file, token_file)
     with _client(server, rest, model_name, shown) as client:
-        answer = client.recommend([_ids(user_history)], k=k, exclude=_ids(exclude), filter_seen=filter_seen)[0]
+        answer = client.recommend(
+            [_ids(user_history)],
+            k=k,
+            exclude=_ids(exclude),
+            filter_seen=filter_seen,
+            allow=None if allow is None else _ids(allow),
+            num_steps=num_steps,
+            seed=seed,
+        )[0]
     if as_json:
         _print_json(answer, known_titles)
     else:

@@ -1,13 +1,27 @@
 """The geodesic random walk: noising a target (Algorithm 1) and denoising to an interest (Algorithm 2)."""
 
 from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
+import numpy as np
 import tensorflow as tf
 
 from dimerec_tf.diffusion.schedule import ReverseStep
 from dimerec_tf.diffusion.sphere import exponential_map, normalize, project_to_tangent
 
 Denoise = Callable[[tf.Tensor, tf.Tensor], tf.Tensor]
+
+
+class ChosenSteps(NamedTuple):
+    """The steps of one of several reverse walks; which one is known when the graph runs.
+
+    Attributes:
+        walks: the steps of each.
+        choice: int32 scalar, the place of the one to take.
+    """
+
+    walks: Sequence[Sequence[ReverseStep]]
+    choice: tf.Tensor
 
 
 def walk_forward(clean: tf.Tensor, signal: tf.Tensor, noise: tf.Tensor, kind: str = "matched") -> tf.Tensor:
@@ -41,9 +55,9 @@ def walk_forward(clean: tf.Tensor, signal: tf.Tensor, noise: tf.Tensor, kind: st
 def walk_reverse(
     denoise: Denoise,
     start: tf.Tensor,
-    steps: Sequence[ReverseStep],
+    steps: Sequence[ReverseStep] | ChosenSteps,
     noise_kind: str = "matched",
-    seed: int = 0,
+    seed: int | tf.Tensor = 0,
     on_sphere: bool = True,
 ) -> tf.Tensor:
     """Denoises from x_T to the interest vector.
@@ -71,24 +85,18 @@ def walk_reverse(
         moved = from_clean * estimate + from_noised * state + noise[tf.newaxis]
         return normalize(moved) if on_sphere else moved
 
-    spread = dim if on_sphere else 1
-    tables = (
-        tf.constant([step.t for step in steps], tf.int32),
-        tf.constant([step.from_clean for step in steps], start.dtype),
-        tf.constant([step.from_noised for step in steps], start.dtype),
-        tf.constant([[_noise_scale(step.variance, spread, noise_kind)] for step in steps], start.dtype)
-        * tf.random.stateless_normal([len(steps), dim], [seed, 1], dtype=start.dtype),
-    )
-    return tf.scan(take_step, tables, initializer=start)
+    t, from_clean, from_noised, noise_scale = _tables(steps, dim if on_sphere else 1, noise_kind, start.dtype)
+    noise = noise_scale * tf.random.stateless_normal([tf.shape(t)[0], dim], [seed, 1], dtype=start.dtype)
+    return tf.scan(take_step, (t, from_clean, from_noised, noise), initializer=start)
 
 
 def walk_from_noise(
     denoise: Denoise,
     batch: tf.Tensor,
     dim: int,
-    steps: Sequence[ReverseStep],
+    steps: Sequence[ReverseStep] | ChosenSteps,
     noise_kind: str,
-    seed: int,
+    seed: int | tf.Tensor,
     on_sphere: bool,
     sample: int = 0,
 ) -> tf.Tensor:
@@ -102,6 +110,23 @@ def walk_from_noise(
     start = tf.random.stateless_normal([1, dim], [seed, 2 * sample])
     start = tf.repeat(normalize(start) if on_sphere else start, batch, axis=0)
     return walk_reverse(denoise, start, steps, noise_kind, seed + sample, on_sphere)
+
+
+def _tables(
+    steps: Sequence[ReverseStep] | ChosenSteps, spread: int, noise_kind: str, dtype: tf.DType
+) -> list[tf.Tensor]:
+    """t, the two factors `[count]` and the noise's scale `[count, 1]` of each step to take."""
+    listed = [step for walk in steps.walks for step in walk] if isinstance(steps, ChosenSteps) else steps
+    tables = [
+        tf.constant([step.t for step in listed], tf.int32),
+        tf.constant([step.from_clean for step in listed], dtype),
+        tf.constant([step.from_noised for step in listed], dtype),
+        tf.constant([[_noise_scale(step.variance, spread, noise_kind)] for step in listed], dtype),
+    ]
+    if not isinstance(steps, ChosenSteps):
+        return tables
+    ends = tf.constant(np.cumsum([0, *map(len, steps.walks)]), tf.int32)
+    return [table[ends[steps.choice] : ends[steps.choice + 1]] for table in tables]
 
 
 def _noise_scale(variance: float, spread: int, kind: str) -> float:

@@ -1,4 +1,4 @@
-"""Writes a recommender as a SavedModel with a record of what it is."""
+"""Writes a recommender as a SavedModel with warm-up requests and a record of what it is."""
 
 import hashlib
 import json
@@ -11,11 +11,15 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from dimerec_tf.config import Config, IndexName
+from dimerec_tf.export.evaluation import evaluator_signatures
 from dimerec_tf.export.indexes import ivf_retriever, scann_retriever
+from dimerec_tf.export.module import RecommenderModule
 from dimerec_tf.export.recall import index_recall
-from dimerec_tf.export.signatures import RecommenderModule
+from dimerec_tf.export.signatures import serving_signatures
+from dimerec_tf.export.warmup import write_warmup
 from dimerec_tf.features import ItemVocabulary
-from dimerec_tf.retrieval.exact import ExactRetriever, ModelScorer, Retriever, Scorer
+from dimerec_tf.retrieval.approximate import ApproximateRetriever
+from dimerec_tf.retrieval.exact import ExactRetriever, ModelScorer, Scorer
 
 RECORD = "assets.extra/dimerec.json"
 _BUILDERS = {"ivf": ivf_retriever, "scann": scann_retriever}
@@ -61,24 +65,25 @@ def save_indexed(
     _save(retriever, vocabulary_file, config, path, facts)
 
 
-def _save(retriever: Retriever, vocabulary_file: Path, config: Config, path: Path, index: dict[str, Any]) -> None:
-    module = RecommenderModule(
-        retriever,
-        ItemVocabulary(vocabulary_file),
-        config.export.max_k,
-        config.export.default_k,
-        max(config.evaluation.top_k),
-        config.evaluation.filter_seen,
-    )
+def _save(
+    retriever: ExactRetriever | ApproximateRetriever,
+    vocabulary_file: Path,
+    config: Config,
+    path: Path,
+    index: dict[str, Any],
+) -> None:
+    module = RecommenderModule(retriever, ItemVocabulary(vocabulary_file), config.export.max_k)
     tf.saved_model.save(
         module,
         str(path),
-        signatures=module.signatures(),
+        signatures={
+            **serving_signatures(module, config.export.default_k),
+            **evaluator_signatures(module, config.evaluation),
+        },
         options=tf.saved_model.SaveOptions(namespace_whitelist=["Scann"]),
     )
+    write_warmup(path, module, config)
     size = sum(file.stat().st_size for file in path.rglob("*") if file.is_file())
-    record = path / RECORD
-    record.parent.mkdir(exist_ok=True)
     description = {
         **index,
         "bytes": size,
@@ -88,4 +93,4 @@ def _save(retriever: Retriever, vocabulary_file: Path, config: Config, path: Pat
         "config": config.model_dump(mode="json"),
         "tensorflow": tf.__version__,
     }
-    record.write_text(json.dumps(description, indent=2))
+    (path / RECORD).write_text(json.dumps(description, indent=2))

@@ -14,7 +14,7 @@ from dimerec_tf.figures.drawing import BLACK, BLUE, GREEN, ORANGE, PURPLE, SKY, 
 from dimerec_tf.figures.study import FULL, Study, percent
 from dimerec_tf.metrics.ranking import hit_rate, ndcg
 from dimerec_tf.models.dimerec import DimeRec
-from dimerec_tf.retrieval.exact import ExactRetriever
+from dimerec_tf.retrieval.exact import ExactRetriever, HistoryScorer
 
 STEPS = (1, 2, 5, 10, 20)
 STATES = 10  # of a longer walk, evenly spread: each is a search for every user
@@ -48,13 +48,14 @@ class StatesOfWalk(tf.Module):
         return tf.transpose(scores, [1, 0, 2]), tf.transpose(rows, [1, 0, 2])
 
 
-class _State:
+class _State(HistoryScorer):
     """One state as a scorer of its batch."""
 
     def __init__(self, state: tf.Tensor, items: tf.Tensor) -> None:
+        super().__init__()
         self.state, self.items = state, items
 
-    def scores(self, history: tf.Tensor) -> tf.Tensor:
+    def scores(self, users: tf.Tensor) -> tf.Tensor:
         """See `Scorer`."""
         return tf.matmul(self.state, self.items, transpose_b=True)
 

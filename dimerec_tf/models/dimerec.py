@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from dimerec_tf.config_model import DimeRecConfig
 from dimerec_tf.diffusion.schedule import build_schedule
 from dimerec_tf.diffusion.sphere import normalize
-from dimerec_tf.diffusion.walk import walk_forward, walk_from_noise
+from dimerec_tf.diffusion.walk import ChosenSteps, walk_forward, walk_from_noise
 from dimerec_tf.layers.denoiser import Denoiser
 from dimerec_tf.layers.guidance import build_guidance
 from dimerec_tf.layers.guidance.present import fill_absent, route_hard
@@ -17,6 +17,8 @@ from dimerec_tf.losses import reconstruction, sampled_softmax
 from dimerec_tf.models.base import Losses, SequenceModel
 from dimerec_tf.models.history import recent_events
 from dimerec_tf.sampling import NegativeSampler
+
+MAX_CHOSEN_STEPS = 100
 
 
 class DimeRec(SequenceModel):
@@ -67,32 +69,53 @@ class DimeRec(SequenceModel):
         recent = recent_events(history, self.config.max_history)
         return self.guidance(self._states(recent), recent)
 
-    def walk(self, guidance: tf.Tensor, sample: int = 0) -> tf.Tensor:
+    @property
+    def max_walk_steps(self) -> int:
+        """The most steps that `query` can be told to take; 0 if it takes none."""
+        return 0 if self.config.retrieval == "interests" else min(self.schedule.num_steps, MAX_CHOSEN_STEPS)
+
+    def walk(
+        self,
+        guidance: tf.Tensor,
+        sample: int = 0,
+        num_steps: tf.Tensor | None = None,
+        seed: tf.Tensor | None = None,
+    ) -> tf.Tensor:
         """The reverse walk (Algorithm 2): `[batch, interests, dim]` to its trajectory `[steps, batch, dim]`.
 
-        Each `sample` starts from a point of its own and draws noise of its own.
+        Each `sample` starts from a point of its own and draws noise of its own. See `query` for the rest.
         """
         diffusion = self.config.diffusion
+        own_steps = self.schedule.reverse_steps(diffusion.reverse_steps)
+        chosen = range(1, self.max_walk_steps + 1)
         trajectory = walk_from_noise(
             lambda noised, step: self.walk_scale * self._estimate(noised / self.walk_scale, step, guidance),
             tf.shape(guidance)[0],
             self.config.dim,
-            self.schedule.reverse_steps(diffusion.reverse_steps),
+            own_steps
+            if num_steps is None
+            else ChosenSteps([own_steps, *map(self.schedule.reverse_steps, chosen)], num_steps),
             diffusion.reverse_noise,
-            self.seed,
+            self.seed if seed is None else seed,
             on_sphere=self.config.sphere != "raw",
             sample=sample,
         )
         return trajectory / self.walk_scale
 
-    def query(self, history: tf.Tensor) -> tf.Tensor:
+    def query(self, history: tf.Tensor, num_steps: tf.Tensor | None = None, seed: tf.Tensor | None = None) -> tf.Tensor:
         """What `retrieval` names: `[batch, length]` rows to next interests e_u, `[batch, samples, dim]`, or to the
         interests as L_gem scores items, `[batch, interests, dim]`.
+
+        Args:
+            history: rows `[batch, length]`.
+            num_steps: int32 scalar, of the reverse walk: 0 or None for `reverse_steps`, at most `max_walk_steps`.
+            seed: int32 scalar, of its start and noise; None for the model's own.
         """
         guidance = self.interests(history)
         if self.config.retrieval == "interests":
             return fill_absent(self._scored(guidance))
-        return tf.stack([self.walk(guidance, sample)[-1] for sample in range(self.config.diffusion.samples)], axis=1)
+        samples = range(self.config.diffusion.samples)
+        return tf.stack([self.walk(guidance, sample, num_steps, seed)[-1] for sample in samples], axis=1)
 
     def item_vectors(self) -> tf.Tensor:
         """See `SequenceModel`."""

@@ -5,7 +5,7 @@ from typing import Protocol
 import numpy as np
 import tensorflow as tf
 
-from dimerec_tf.retrieval.exact import ExactRetriever, ModelScorer, has_events
+from dimerec_tf.retrieval.exact import ExactRetriever, ModelScorer, has_events, is_blocked
 
 EXHAUSTIVE_BELOW = 20_000
 MAX_BLOCKED = 400
@@ -51,28 +51,26 @@ class ApproximateRetriever(tf.Module):
         self.max_k = max_k
         self.exact = ExactRetriever(scorer)
 
-    def search(self, history: tf.Tensor, blocked: tf.Tensor, k: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        """See `Retriever`; `k` is at most `max_k`."""
+    def search(
+        self, history: tf.Tensor, blocked: tf.Tensor, k: tf.Tensor, users: tf.Tensor | None = None
+    ) -> tuple[tf.Tensor, tf.Tensor]:
+        """See `Retriever`; `k` is at most `max_k`. `users` are the scorer's for these histories."""
+        queries = self.scorer.users(history) if users is None else users
         if self.index.num_candidates < self.max_k:  # a catalogue of fewer items
-            return self.exact.search(history, blocked, k)
-        scores, rows = self._open_candidates(history, blocked)
+            return self.exact.search(history, blocked, k, queries)
+        scores, rows = self._candidates(queries)
+        scores = tf.where(is_blocked(rows, blocked), -np.inf, scores)
         open_count = tf.math.count_nonzero(scores > -np.inf, axis=1, keepdims=True)
         answerable = has_events(history) & (open_count >= self.max_k)
         best, positions = tf.math.top_k(scores, k=k)
         found = best, tf.gather(rows, positions, batch_dims=1)
-        exact = tf.cond(tf.reduce_all(answerable), lambda: found, lambda: self.exact.search(history, blocked, k))
+        exact = tf.cond(
+            tf.reduce_all(answerable), lambda: found, lambda: self.exact.search(history, blocked, k, queries)
+        )
         return tf.where(answerable, found[0], exact[0]), tf.where(answerable, found[1], exact[1])
 
-    def _open_candidates(self, history: tf.Tensor, blocked: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        """The candidates; a blocked one's score is -inf."""
-        scores, rows = self._candidates(history)
-        blocked = tf.sort(tf.pad(blocked, [[0, 0], [1, 0]]), axis=1)
-        places = tf.minimum(tf.searchsorted(blocked, rows), tf.shape(blocked)[1] - 1)
-        return tf.where(tf.gather(blocked, places, batch_dims=1) == rows, -np.inf, scores), rows
-
-    def _candidates(self, history: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    def _candidates(self, queries: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         """Scores and rows `[batch, queries * candidates]`; of an item that several queries found, the best counts."""
-        queries = self.scorer.model.query(history)
         batch, width = tf.shape(queries)[0], queries.shape[1] * self.index.num_candidates
         found = self.index.candidates(tf.reshape(queries, [-1, queries.shape[2]]))
         scores, rows = (tf.reshape(part, [batch, width]) for part in found)

@@ -1,15 +1,24 @@
 """Exact retrieval: every item is scored, the best k that are not blocked are returned."""
 
+from abc import abstractmethod
 from typing import Protocol
 
 import tensorflow as tf
 
 
 class Scorer(Protocol):
-    """Anything that scores the whole catalogue: DimeRec through `ModelScorer`, popularity, sequential rules."""
+    """Anything that scores items: DimeRec through `ModelScorer`, popularity, sequential rules."""
 
-    def scores(self, history: tf.Tensor) -> tf.Tensor:
-        """Rows `[batch, length]` to float32 `[batch, num_items]`, column j for item row j + 1."""
+    def users(self, history: tf.Tensor) -> tf.Tensor:
+        """What items are scored by: rows `[batch, length]` to `[batch, ...]`."""
+        ...
+
+    def scores(self, users: tf.Tensor) -> tf.Tensor:
+        """Of the whole catalogue: float32 `[batch, num_items]`, column j for item row j + 1."""
+        ...
+
+    def scores_of(self, users: tf.Tensor, rows: tf.Tensor) -> tf.Tensor:
+        """Of some items: rows `[batch, count]` to float32 of that shape, of no meaning for row 0."""
         ...
 
 
@@ -42,19 +51,43 @@ class QueryModel(Protocol):
         ...
 
 
+class HistoryScorer(tf.Module):
+    """A scorer that has no other view of a user than the history."""
+
+    def users(self, history: tf.Tensor) -> tf.Tensor:
+        """See `Scorer`: the history itself."""
+        return history
+
+    @abstractmethod
+    def scores(self, users: tf.Tensor) -> tf.Tensor:
+        """See `Scorer`."""
+
+    def scores_of(self, users: tf.Tensor, rows: tf.Tensor) -> tf.Tensor:
+        """See `Scorer`."""
+        return tf.gather(self.scores(users), tf.maximum(rows - 1, 0), batch_dims=1)
+
+
 class ModelScorer(tf.Module):
-    """A trained model's scores: each item's best inner product with the queries of a history."""
+    """A trained model's scores: each item's best inner product with the queries of a history, which are its users."""
 
     def __init__(self, model: QueryModel) -> None:
         super().__init__()
         self.model = model
         self.item_vectors = tf.Variable(model.item_vectors(), trainable=False, name="item_vectors")
 
-    def scores(self, history: tf.Tensor) -> tf.Tensor:
+    def users(self, history: tf.Tensor) -> tf.Tensor:
+        """See `Scorer`."""
+        return self.model.query(history)
+
+    def scores(self, users: tf.Tensor) -> tf.Tensor:
         """See `Scorer`."""
         items = tf.convert_to_tensor(self.item_vectors)
-        per_query = tf.einsum("bqd,vd->bqv", self.model.query(history), items)
-        return tf.reduce_max(per_query, axis=1)
+        return tf.reduce_max(tf.einsum("bqd,vd->bqv", users, items), axis=1)
+
+    def scores_of(self, users: tf.Tensor, rows: tf.Tensor) -> tf.Tensor:
+        """See `Scorer`."""
+        items = tf.gather(tf.convert_to_tensor(self.item_vectors), tf.maximum(rows - 1, 0))
+        return tf.reduce_max(tf.einsum("bqd,bcd->bqc", users, items), axis=1)
 
 
 class ExactRetriever(tf.Module):
@@ -64,9 +97,11 @@ class ExactRetriever(tf.Module):
         super().__init__()
         self.scorer = scorer
 
-    def search(self, history: tf.Tensor, blocked: tf.Tensor, k: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        """See `Retriever`; equal scores are ordered by popularity."""
-        scores = self.scorer.scores(history)
+    def search(
+        self, history: tf.Tensor, blocked: tf.Tensor, k: tf.Tensor, users: tf.Tensor | None = None
+    ) -> tuple[tf.Tensor, tf.Tensor]:
+        """See `Retriever`; equal scores are ordered by popularity. `users` are the scorer's for these histories."""
+        scores = self.scorer.scores(self.scorer.users(history) if users is None else users)
         scores = tf.where(has_events(history), scores, popularity_scores(tf.shape(scores)[1]))
         return best_unblocked(scores, blocked, k)
 
@@ -93,6 +128,18 @@ def best_unblocked(scores: tf.Tensor, blocked: tf.Tensor, k: tf.Tensor) -> tuple
     )
     open_scores = tf.where(marks[:, 1:] > 0, -float("inf"), scores)
     top_scores, columns = tf.math.top_k(open_scores, k=tf.minimum(k, num_items))
-    rows = tf.where(top_scores > -float("inf"), tf.cast(columns, tf.int64) + 1, 0)
-    padding = [[0, 0], [0, tf.maximum(k - num_items, 0)]]
-    return tf.pad(tf.where(rows > 0, top_scores, 0.0), padding), tf.pad(rows, padding)
+    return fill_up(top_scores, tf.cast(columns, tf.int64) + 1, k)
+
+
+def is_blocked(rows: tf.Tensor, blocked: tf.Tensor) -> tf.Tensor:
+    """Which of the rows `[batch, count]` are among `[batch, any]` blocked ones; row 0 always is."""
+    blocked = tf.sort(tf.pad(blocked, [[0, 0], [1, 0]]), axis=1)
+    places = tf.minimum(tf.searchsorted(blocked, rows), tf.shape(blocked)[1] - 1)
+    return tf.gather(blocked, places, batch_dims=1) == rows
+
+
+def fill_up(scores: tf.Tensor, rows: tf.Tensor, k: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    """Widens at most `k` scores and rows `[batch, found]` to `k`, with 0 there and where the score is -inf."""
+    rows = tf.where(scores > -float("inf"), rows, 0)
+    missing = [[0, 0], [0, k - tf.shape(rows)[1]]]
+    return tf.pad(tf.where(rows > 0, scores, 0.0), missing), tf.pad(rows, missing)

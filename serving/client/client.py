@@ -102,6 +102,9 @@ class RecommendClient:
         version: int | None = None,
         experiment_bucket: str = "",
         user_id: str = "",
+        allow: Sequence[str] | None = None,
+        num_steps: int | None = None,
+        seed: int | None = None,
     ) -> list[Recommendation]:
         """Asks for what comes next after each history.
 
@@ -113,15 +116,19 @@ class RecommendClient:
             version: of the model, None for the newest.
             experiment_bucket: ASCII text for the server's request log, '' for none.
             user_id: the same; experiments are reported by it.
+            allow: item ids of which alone everybody gets, None for all.
+            num_steps: of the model's reverse walk, None for its own number.
+            seed: of the reverse walk, None for the model's own. An older export knows none of these three.
 
         Returns:
             An answer for each history, in the same order.
 
         Raises:
             RecommendError: the server refuses the request, or is away or late and there is no fallback.
-            TypeError: a history or `exclude` is a string instead of a sequence of ids.
+            QuestionError: `allow` holds no id.
+            TypeError: a history, `exclude` or `allow` is a string instead of a sequence of ids.
         """
-        question = Question(histories, k, exclude, filter_seen)
+        question = Question(histories, k, exclude, filter_seen, allow, num_steps, seed)
         if not histories:
             return []
         metadata = list(headers(experiment_bucket, user_id).items())
@@ -136,19 +143,25 @@ class RecommendClient:
         return _answers(outputs["item_ids"], outputs["scores"], outputs["cold_start"])
 
     def _request(self, question: Question, version: int | None) -> predict_pb2.PredictRequest:
-        """Every input has a row for each history, as TF Serving's batching asks."""
+        """Every input has a row for each history, as TF Serving's batching asks; what is not asked is not sent."""
         request = predict_pb2.PredictRequest()
         request.model_spec.name = self._model_name
         if version is not None:
             request.model_spec.version.value = version
         batch = len(question.histories)
-        ks, seen = [question.k] * batch, [question.filter_seen] * batch
+        seen = [question.filter_seen] * batch
         inputs = {
             "history_item_ids": _strings(question.histories),
-            "k": tensor_pb2.TensorProto(dtype=types_pb2.DT_INT32, tensor_shape=_shape(batch), int_val=ks),
+            "k": _integers([question.k] * batch),
             "exclude_item_ids": _strings([question.exclude] * batch),
             "filter_seen": tensor_pb2.TensorProto(dtype=types_pb2.DT_BOOL, tensor_shape=_shape(batch), bool_val=seen),
         }
+        if question.allow is not None:
+            inputs["allow_item_ids"] = _strings([question.allow] * batch)
+        if question.num_steps is not None:
+            inputs["num_steps"] = _integers([question.num_steps] * batch)
+        if question.seed is not None:
+            inputs["seed"] = _integers([question.seed] * batch)
         for name, tensor in inputs.items():
             request.inputs[name].CopyFrom(tensor)
         return request
@@ -160,6 +173,10 @@ def _strings(rows: Sequence[Sequence[str]]) -> tensor_pb2.TensorProto:
     values = [item.encode() for row in filled for item in row]
     shape = _shape(len(filled), len(filled[0]))
     return tensor_pb2.TensorProto(dtype=types_pb2.DT_STRING, tensor_shape=shape, string_val=values)
+
+
+def _integers(values: Sequence[int]) -> tensor_pb2.TensorProto:
+    return tensor_pb2.TensorProto(dtype=types_pb2.DT_INT32, tensor_shape=_shape(len(values)), int_val=values)
 
 
 def _shape(*sizes: int) -> tensor_shape_pb2.TensorShapeProto:

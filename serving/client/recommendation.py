@@ -47,6 +47,10 @@ class Recommendation:
     fallback: bool = False
 
 
+class QuestionError(DimeRecError, ValueError):
+    """A question that no server is asked; the message says why."""
+
+
 @dataclass(frozen=True)
 class Question:
     """What a client asks, checked.
@@ -56,21 +60,30 @@ class Question:
         k: how many items each user gets.
         exclude: item ids that nobody gets.
         filter_seen: whether users get nothing of their own history.
+        allow: item ids of which alone everybody gets, None for all.
+        num_steps: of the model's reverse walk, None for its own number.
+        seed: of the reverse walk, None for the model's own.
 
     Raises:
-        TypeError: a history or `exclude` is a string instead of a sequence of ids.
+        QuestionError: `allow` holds no id, so that nothing could be recommended.
+        TypeError: a history, `exclude` or `allow` is a string instead of a sequence of ids.
     """
 
     histories: Sequence[Sequence[str]]
     k: int
     exclude: Sequence[str]
     filter_seen: bool
+    allow: Sequence[str] | None = None
+    num_steps: int | None = None
+    seed: int | None = None
 
     def __post_init__(self) -> None:
-        if any(isinstance(ids, str) for ids in (*self.histories, self.exclude)):
+        if any(isinstance(ids, str) for ids in (*self.histories, self.exclude, self.allow)):
             raise TypeError(
-                "A history, and `exclude`, must be a sequence of ids such as ['50', '181'], not one string."
+                "A history, `exclude` and `allow` must be sequences of ids such as ['50', '181'], not one string."
             )
+        if self.allow is not None and not any(self.allow):
+            raise QuestionError("`allow` holds no item id, so nothing could be recommended. Leave it out to allow all.")
 
 
 def padded(rows: Sequence[Sequence[str]]) -> list[list[str]]:
@@ -96,7 +109,8 @@ def fallback_answers(question: Question, fallback: Sequence[str], error: Recomme
     answers = []
     for history in question.histories:
         blocked = {*question.exclude, *(history if question.filter_seen else ())}
-        kept = [(item, 1 / rank) for rank, item in enumerate(fallback, start=1) if item not in blocked][: question.k]
+        open_items = set(fallback if question.allow is None else question.allow) - blocked
+        kept = [(item, 1 / rank) for rank, item in enumerate(fallback, start=1) if item in open_items][: question.k]
         items, scores = tuple(item for item, _ in kept), tuple(score for _, score in kept)
         answers.append(Recommendation(items, scores, cold_start=False, fallback=True))
     return answers

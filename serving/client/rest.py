@@ -90,9 +90,12 @@ class RestRecommendClient:
         version: int | None = None,
         experiment_bucket: str = "",
         user_id: str = "",
+        allow: Sequence[str] | None = None,
+        num_steps: int | None = None,
+        seed: int | None = None,
     ) -> list[Recommendation]:
         """Asks for what comes next after each history; as `RecommendClient.recommend`, with the same errors."""
-        question = Question(histories, k, exclude, filter_seen)
+        question = Question(histories, k, exclude, filter_seen, allow, num_steps, seed)
         if not histories:
             return []
         end = monotonic() + self._timeout_seconds
@@ -138,14 +141,21 @@ def _is_retried(error: BaseException) -> bool:
 
 
 def _inputs(question: Question) -> dict[str, Any]:
-    """Every input has a row for each history, as TF Serving's batching asks."""
+    """Every input has a row for each history, as TF Serving's batching asks; what is not asked is not sent."""
     batch = len(question.histories)
-    return {
+    inputs: dict[str, Any] = {
         "history_item_ids": padded(question.histories),
         "k": [question.k] * batch,
         "exclude_item_ids": padded([question.exclude] * batch),
         "filter_seen": [question.filter_seen] * batch,
     }
+    if question.allow is not None:
+        inputs["allow_item_ids"] = padded([question.allow] * batch)
+    if question.num_steps is not None:
+        inputs["num_steps"] = [question.num_steps] * batch
+    if question.seed is not None:
+        inputs["seed"] = [question.seed] * batch
+    return inputs
 
 
 def _reason(response: requests.Response) -> str:

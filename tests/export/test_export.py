@@ -1,7 +1,6 @@
-"""Exports as TF Serving loads them: a session, the tag `serve`, tensors by name."""
+"""What an export recommends, as TF Serving loads it."""
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -9,67 +8,13 @@ import pytest
 import tensorflow as tf
 from tensorflow.core.protobuf.saved_model_pb2 import SavedModel
 
-from dimerec_tf.config import Config, parse_config
+from dimerec_tf.config import Config
 from dimerec_tf.evaluation.evaluator import retrieve, target_ranks
-from dimerec_tf.export.save import RECORD, save_exact, save_indexed
-from dimerec_tf.models.dimerec import DimeRec
+from dimerec_tf.export.save import RECORD
 from dimerec_tf.retrieval.exact import ExactRetriever, ModelScorer
+from tests.export.served import IDS, NUM_ITEMS, Served, example
 
-NUM_ITEMS = 300
-COUNTS = np.ones(NUM_ITEMS + 1, np.int64)
-IDS = [f"item-{row}" for row in range(1, NUM_ITEMS + 1)]
-RNG = np.random.default_rng(8)
-HISTORIES = RNG.integers(1, NUM_ITEMS + 1, (40, 6))
-
-
-@pytest.fixture(scope="module")
-def config() -> Config:
-    return parse_config(
-        {
-            "model": {"dim": 8, "max_history": 6, "diffusion": {"num_steps": 4}},
-            "evaluation": {"filter_seen": True},
-            "export": {"max_k": 60},
-        }
-    )
-
-
-@pytest.fixture(scope="module")
-def scorer(config: Config) -> ModelScorer:
-    return ModelScorer(DimeRec(config.model, COUNTS, seed=1))
-
-
-@pytest.fixture(scope="module")
-def exports(config: Config, scorer: ModelScorer, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    root = tmp_path_factory.mktemp("exports")
-    vocabulary = root / "items.txt"
-    vocabulary.write_text("".join(f"{item}\n" for item in IDS))
-    paths = {name: root / name for name in ("exact", *config.export.indexes)}
-    save_exact(scorer, vocabulary, config, paths["exact"])
-    for index in config.export.indexes:
-        save_indexed(index, scorer, HISTORIES, vocabulary, config, paths[index])
-    vocabulary.unlink()
-    return paths
-
-
-class Served:
-    """A SavedModel in a TF1 session."""
-
-    def __init__(self, path: Path) -> None:
-        self.session = tf.compat.v1.Session(graph=tf.Graph())
-        with self.session.graph.as_default():
-            self.meta_graph = tf.compat.v1.saved_model.load(self.session, ["serve"], str(path))
-
-    def run(self, signature: str = "serving_default", **inputs: object) -> dict[str, np.ndarray]:
-        definition = self.meta_graph.signature_def[signature]
-        feed = {definition.inputs[name].name: value for name, value in inputs.items()}
-        return self.session.run({name: info.name for name, info in definition.outputs.items()}, feed)
-
-
-@pytest.fixture(params=["exact", "ivf", "scann"])
-def served(request: pytest.FixtureRequest, exports: dict[str, Path]) -> Iterator[Served]:
-    model = Served(exports[request.param])
-    yield model
-    model.session.close()
+RNG = np.random.default_rng(9)
 
 
 def test_only_the_history_is_required_and_k_defaults(served: Served) -> None:
@@ -131,17 +76,12 @@ def test_a_row_is_answered_alike_alone_and_in_a_batch(served: Served) -> None:
         assert served.run(history_item_ids=[history], k=[20])["item_ids"][0].tolist() == together[index].tolist()
 
 
-def _example(history: list[str], target: str) -> bytes:
-    example = tf.train.Example()
-    example.features.feature["history_item_ids"].bytes_list.value.extend(item.encode() for item in history)
-    example.features.feature["target_item_id"].bytes_list.value.append(target.encode())
-    return example.SerializeToString()
-
-
 def test_served_ids_are_the_evaluated_ids(served: Served, scorer: ModelScorer) -> None:
     """The Evaluator's signature, a client's request and the library's evaluator give one and the same ranking."""
     histories = [[str(item) for item in RNG.choice(IDS, RNG.integers(0, 12))] for _ in range(30)]
-    evaluated = served.run("evaluate", examples=[_example(history, "item-1") for history in histories])["topk_item_id"]
+    evaluated = served.run(
+        "evaluate", examples=[example(history_item_ids=history, target_item_id=["item-1"]) for history in histories]
+    )["topk_item_id"]
     width = max(map(len, histories))
     padded = [history + [""] * (width - len(history)) for history in histories]
     requested = served.run(history_item_ids=padded, k=[50], filter_seen=[True])["item_ids"]
@@ -178,7 +118,9 @@ def test_slices_name_history_length_and_target_popularity(exports: dict[str, Pat
         (IDS[:200], "item-61"),
         (IDS[:3], "?"),
     ]
-    slices = model.signatures["slices"](tf.constant([_example(history, target) for history, target in cases]))
+    slices = model.signatures["slices"](
+        tf.constant([example(history_item_ids=history, target_item_id=[target]) for history, target in cases])
+    )
     assert slices["history_length"].numpy().tolist() == [b"0-4", b"0-4", b"5-19", b"20-49", b"200+", b"0-4"]
     assert slices["target_popularity"].numpy().tolist() == [
         b"top 1%",

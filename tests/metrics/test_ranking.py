@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from dimerec_tf.evaluation.evaluator import retrieve, target_ranks
 from dimerec_tf.metrics.ranking import hit_rate, ndcg, ndcg_by_case, recall, reciprocal_rank, summarise
-from dimerec_tf.retrieval.exact import ExactRetriever
+from dimerec_tf.retrieval.exact import ExactRetriever, HistoryScorer
 
 RANKS = np.array([[1.0], [3.0], [10.0], [11.0], [np.inf]])
 RANK = st.integers(1, 30) | st.just(math.inf)
@@ -85,15 +85,15 @@ def test_nothing_to_measure_is_an_error() -> None:
         summarise(np.empty((0, 1)), (10,))
 
 
-class _Table(tf.Module):
+class _Table(HistoryScorer):
     """Scores by the history's first row."""
 
     def __init__(self, scores: np.ndarray) -> None:
         super().__init__()
         self.table = tf.constant(scores, tf.float32)
 
-    def scores(self, history: tf.Tensor) -> tf.Tensor:
-        return tf.gather(self.table, history[:, 0])
+    def scores(self, users: tf.Tensor) -> tf.Tensor:
+        return tf.gather(self.table, users[:, 0])
 
 
 @pytest.mark.parametrize("filter_seen", [False, True])

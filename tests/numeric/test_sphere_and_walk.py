@@ -9,7 +9,7 @@ import tensorflow as tf
 from dimerec_tf.config_model import DiffusionConfig
 from dimerec_tf.diffusion.schedule import build_schedule, scaled_linear
 from dimerec_tf.diffusion.sphere import exponential_map, normalize, project_to_tangent, random_points
-from dimerec_tf.diffusion.walk import walk_forward, walk_reverse
+from dimerec_tf.diffusion.walk import ChosenSteps, walk_forward, walk_reverse
 from dimerec_tf.losses import reconstruction, sampled_softmax
 
 RNG = np.random.default_rng(1)
@@ -209,6 +209,19 @@ def test_one_step_gives_the_denoisers_estimate_of_pure_noise() -> None:
     estimate = tf.constant(_unit(2, 4))
     trajectory = walk_reverse(lambda noised, step: estimate, tf.constant(_unit(2, 4)), SCHEDULE.reverse_steps(1))
     np.testing.assert_allclose(trajectory, estimate[tf.newaxis], atol=1e-12)
+
+
+@pytest.mark.parametrize("count", [1, 2, 7, 50])
+def test_a_walk_chosen_when_the_graph_runs_is_the_same_walk(count: int) -> None:
+    start = tf.constant(_unit(2, 4), tf.float32)
+
+    @tf.function
+    def chosen(choice: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
+        steps = ChosenSteps([SCHEDULE.reverse_steps(steps) for steps in range(1, 51)], choice)
+        return walk_reverse(lambda x, t: 0.5 * x, start, steps, seed=seed)
+
+    expected = tf.function(walk_reverse)(lambda x, t: 0.5 * x, start, SCHEDULE.reverse_steps(count), seed=9)
+    np.testing.assert_array_equal(chosen(tf.constant(count - 1), tf.constant(9)), expected)
 
 
 def test_a_rows_walk_does_not_depend_on_its_batch() -> None:

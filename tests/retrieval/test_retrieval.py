@@ -42,7 +42,7 @@ def test_model_scores_are_inner_products_of_query_and_items(scorer: ModelScorer)
     history = tf.constant(RNG.integers(1, NUM_ITEMS, (3, 5)))
     queries, items = scorer.model.query(history)[:, 0].numpy(), scorer.model.items.catalogue().numpy()
     np.testing.assert_allclose(np.linalg.norm(queries, axis=1), 1, rtol=1e-5)
-    np.testing.assert_allclose(scorer.scores(history), queries @ items.T, atol=1e-5)
+    np.testing.assert_allclose(scorer.scores(scorer.users(history)), queries @ items.T, atol=1e-5)
 
 
 def test_an_unknown_history_is_answered_by_popularity(scorer: ModelScorer) -> None:
@@ -62,5 +62,5 @@ def test_an_item_is_scored_by_its_best_query() -> None:
 
     model = SeveralQueries()
     expected = [[max(query @ item for query in user) for item in model.items] for user in model.queries]
-    found = ModelScorer(model).scores(tf.ones([3, 2], tf.int64))
+    found = ModelScorer(model).scores(model.query(tf.ones([3, 2], tf.int64)))
     np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5)

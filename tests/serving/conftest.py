@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.serving.exported import save_export
 from tests.serving.running import Stubs, serving
 from tests.serving.toy import save_toy
 
@@ -20,6 +21,11 @@ def toy_base(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def toy_server(toy_base: Path) -> Iterator[Stubs]:
     with serving(toy_base) as stubs:
         yield stubs
+
+
+@pytest.fixture(scope="session")
+def export_base(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return save_export(tmp_path_factory.mktemp("export"))
 
 
 @pytest.fixture

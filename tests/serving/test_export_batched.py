@@ -8,39 +8,24 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from dimerec_tf.config import parse_config
-from dimerec_tf.export.save import save_exact
-from dimerec_tf.models.dimerec import DimeRec
-from dimerec_tf.retrieval.exact import ModelScorer
 from serving.client.client import Recommendation, RecommendClient
 from serving.server.batching_options import BatchingOptions
 from serving.server.options import ServerOptions
 from serving.server.signature import Signature
+from tests.serving.exported import NUM_ITEMS
 from tests.serving.running import serving
 from tests.serving.toy import NAME
 
-NUM_ITEMS = 300
 RNG = np.random.default_rng(3)
-
-
-@pytest.fixture(scope="module")
-def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    root = tmp_path_factory.mktemp("export")
-    config = parse_config({"model": {"dim": 8, "max_history": 6, "diffusion": {"num_steps": 4}}})
-    vocabulary = root / "items.txt"
-    vocabulary.write_text("".join(f"item-{row}\n" for row in range(1, NUM_ITEMS + 1)))
-    scorer = ModelScorer(DimeRec(config.model, np.ones(NUM_ITEMS + 1, np.int64), seed=1))
-    (root / "versions").mkdir()
-    save_exact(scorer, vocabulary, config, root / "versions" / "1")
-    return root / "versions"
 
 
 @pytest.mark.parametrize("allowed_batch_sizes", [(), (8, 32)])
 def test_joined_answers_are_those_alone(
-    base: Path, monkeypatch: pytest.MonkeyPatch, allowed_batch_sizes: tuple[int, ...]
+    export_base: Path, monkeypatch: pytest.MonkeyPatch, allowed_batch_sizes: tuple[int, ...]
 ) -> None:
     lengths = RNG.integers(0, 9, 60)
     histories = [[f"item-{row}" for row in RNG.integers(1, NUM_ITEMS + 20, length)] for length in lengths]
+    allowed = [None if number % 3 else [f"item-{row}" for row in range(1, number + 2)] for number in range(60)]
     options = BatchingOptions(32, 5000, 10, 2, allowed_batch_sizes, pad_variable_length_inputs=True)
     compute, rows = Signature.compute, []
 
@@ -48,19 +33,22 @@ def test_joined_answers_are_those_alone(
         rows.append(len(arrays["history_item_ids"]))
         return compute(self, arrays, aliases)
 
-    with serving(base) as stubs, RecommendClient(stubs.address, NAME) as client:
-        alone = [client.recommend([history], k=20, filter_seen=True)[0] for history in histories]
+    with serving(export_base) as stubs, RecommendClient(stubs.address, NAME) as client:
+        alone = [
+            client.recommend([history], k=20, filter_seen=True, allow=allow)[0]
+            for history, allow in zip(histories, allowed, strict=True)
+        ]
     monkeypatch.setattr(Signature, "compute", counted)
     with (
-        serving(base, ServerOptions(batching=options)) as stubs,
+        serving(export_base, ServerOptions(batching=options)) as stubs,
         RecommendClient(stubs.address, NAME, timeout_seconds=60) as client,
         futures.ThreadPoolExecutor(20) as pool,
     ):
 
-        def ask(history: list[str]) -> Recommendation:
-            return client.recommend([history], k=20, filter_seen=True)[0]
+        def ask(history: list[str], allow: list[str] | None) -> Recommendation:
+            return client.recommend([history], k=20, filter_seen=True, allow=allow)[0]
 
-        joined = list(pool.map(ask, histories))
+        joined = list(pool.map(ask, histories, allowed))
     assert max(rows) > 1, "nothing was joined"
     for one, other in zip(joined, alone, strict=True):
         assert (one.item_ids, one.cold_start) == (other.item_ids, other.cold_start)
@@ -95,8 +83,8 @@ with futures.ThreadPoolExecutor(4) as pool:
 """
 
 
-def test_batches_of_different_sizes_run_at_the_same_time_in_a_server_process(base: Path) -> None:
+def test_batches_of_different_sizes_run_at_the_same_time_in_a_server_process(export_base: Path) -> None:
     """In a process of its own, since what would go wrong kills it; see `dimerec_tf/layers/layer_norm.py`."""
-    command = [sys.executable, "-c", CONCURRENT_RUNS, str(base / "1")]
+    command = [sys.executable, "-c", CONCURRENT_RUNS, str(export_base / "1")]
     outcome = subprocess.run(command, capture_output=True, text=True, timeout=300)
     assert outcome.returncode == 0, outcome.stderr

@@ -7,8 +7,11 @@ from tfx.types import standard_artifacts
 from tfx.utils import proto_utils
 
 from dimerec_tf.config import IndexName
+from dimerec_tf.export.warmup import WARMUP_FILE
 from tfx_pipeline.components.atomic_pusher import executor
 from tfx_pipeline.components.atomic_pusher.executor import Executor, index_folder, push
+
+INDEXES: tuple[IndexName, ...] = ("ivf", "scann")
 
 
 @pytest.fixture
@@ -16,12 +19,14 @@ def base(tmp_path: Path) -> Path:
     return tmp_path / "serving" / "dimerec"
 
 
-def _export(root: Path, text: str, indexes: tuple[IndexName, ...] = ("ivf", "scann")) -> Path:
+def _export(root: Path, text: str, indexes: tuple[IndexName, ...] = INDEXES) -> Path:
     exact = root / "Format-Serving"
     for path in (exact, *(index_folder(exact, index) for index in indexes)):
         (path / "variables").mkdir(parents=True)
         (path / "saved_model.pb").write_text(text)
         (path / "variables" / "data").write_text(text + path.name)
+        (path / WARMUP_FILE).parent.mkdir()
+        (path / WARMUP_FILE).write_text(f"warm-up of {text} {path.name}")
     return exact
 
 
@@ -36,6 +41,12 @@ def test_versions_count_up_and_all_exports_share_the_number(tmp_path: Path, base
         _names(base) == _names(base.with_name("dimerec_ivf")) == _names(base.with_name("dimerec_scann")) == ["1", "2"]
     )
     assert (base / "2" / "variables" / "data").read_text() == "bFormat-Serving"
+
+
+def test_every_pushed_copy_keeps_its_warm_up_requests(tmp_path: Path, base: Path) -> None:
+    push(_export(tmp_path / "a", "a"), base)
+    for pushed, export in [("dimerec", "Format-Serving"), *((f"dimerec_{i}", f"Format-Serving-{i}") for i in INDEXES)]:
+        assert (base.with_name(pushed) / "1" / WARMUP_FILE).read_text() == f"warm-up of a {export}"
 
 
 def test_the_same_model_again_is_not_copied(tmp_path: Path, base: Path) -> None:

@@ -37,4 +37,4 @@ def test_a_short_history_is_scored_by_the_interests_that_it_has(kind: str) -> No
     interest = model.interests(history)[0, 0].numpy()
     expected = model.item_vectors().numpy() @ (interest / np.linalg.norm(interest))
     assert expected.min() < 0
-    np.testing.assert_allclose(ModelScorer(model).scores(history)[0], expected, rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(ModelScorer(model).scores(model.query(history))[0], expected, rtol=1e-4, atol=1e-5)

@@ -1,0 +1,71 @@
+"""The signatures that the Evaluator reads, over serialised tf.Examples with a history and a target."""
+
+from collections.abc import Callable
+
+import tensorflow as tf
+
+from dimerec_tf.config import EvaluationConfig
+from dimerec_tf.export.module import RecommenderModule, Request
+from dimerec_tf.features import HISTORY, TARGET, ItemVocabulary
+
+POPULARITY_SLICES = (0.01, 0.05, 0.2)
+LENGTH_SLICES = (5, 20, 50, 200)
+
+
+def evaluator_signatures(module: RecommenderModule, evaluation: EvaluationConfig) -> dict[str, Callable]:
+    """`evaluate`: the ids that are counted, `[batch, max(top_k)]`; `slices`: what groups each example belongs to."""
+    return {"evaluate": _evaluate_function(module, evaluation), "slices": _slices_function(module.vocabulary)}
+
+
+def _evaluate_function(module: RecommenderModule, evaluation: EvaluationConfig) -> Callable:
+    @tf.function(input_signature=[tf.TensorSpec([None], tf.string, "examples")])
+    def evaluate(examples: tf.Tensor) -> dict[str, tf.Tensor]:
+        request = Request(
+            _parse(examples)[HISTORY],
+            k=tf.constant([max(evaluation.top_k)]),
+            filter_seen=tf.constant([evaluation.filter_seen]),
+        )
+        return {"topk_item_id": module.recommend(request)["item_ids"]}
+
+    return evaluate
+
+
+def _slices_function(vocabulary: ItemVocabulary) -> Callable:
+    @tf.function(input_signature=[tf.TensorSpec([None], tf.string, "examples")])
+    def slices(examples: tf.Tensor) -> dict[str, tf.Tensor]:
+        features = _parse(examples)
+        lengths = features[HISTORY].row_lengths()
+        target_rows = vocabulary.table.lookup(features[TARGET]) + 1
+        return {
+            "history_length": tf.gather(_length_names(), _bucket(lengths, LENGTH_SLICES)),
+            "target_popularity": _popularity(target_rows, vocabulary.num_items),
+        }
+
+    return slices
+
+
+def _parse(examples: tf.Tensor) -> dict[str, tf.Tensor | tf.RaggedTensor]:
+    return tf.io.parse_example(
+        examples,
+        {
+            HISTORY: tf.io.RaggedFeature(tf.string, row_splits_dtype=tf.int64),
+            TARGET: tf.io.FixedLenFeature([], tf.string),
+        },
+    )
+
+
+def _popularity(rows: tf.Tensor, num_items: int) -> tf.Tensor:
+    """Names the share of the catalogue, by popularity, that each target row belongs to."""
+    limits = [max(int(share * num_items), 1) for share in POPULARITY_SLICES]
+    names = [f"top {share:.0%}" for share in POPULARITY_SLICES] + ["rest"]
+    return tf.where(rows > 0, tf.gather(names, _bucket(rows, [limit + 1 for limit in limits])), "unknown")
+
+
+def _bucket(values: tf.Tensor, boundaries: list[int] | tuple[int, ...]) -> tf.Tensor:
+    """How many boundaries each value has reached."""
+    return tf.searchsorted(tf.constant(boundaries, values.dtype), values, side="right")
+
+
+def _length_names() -> list[str]:
+    starts = (0, *LENGTH_SLICES)
+    return [f"{low}-{high - 1}" for low, high in zip(starts, LENGTH_SLICES, strict=False)] + [f"{starts[-1]}+"]
