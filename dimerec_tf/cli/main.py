@@ -7,7 +7,7 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
-from dimerec_tf.cli import bench, data, demo, experiment, figures, pipeline, recommend, rollout, serve
+from dimerec_tf.cli import bench, data, demo, experiment, figures, loadtest, pipeline, recommend, rollout, serve
 from dimerec_tf.environment import silence_native_logs
 from dimerec_tf.errors import DimeRecError
 
@@ -24,6 +24,7 @@ app.add_typer(experiment.app, name="experiment")
 app.command()(demo.demo)
 app.command()(serve.serve)
 app.command()(recommend.recommend)
+app.command()(loadtest.loadtest)
 app.command()(rollout.rollout)
 app.command()(bench.bench)
 app.command()(figures.figures)
