@@ -2,6 +2,8 @@
 
 import sys
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import typer
 from rich.console import Console
@@ -31,12 +33,19 @@ app.command()(figures.figures)
 
 
 def run() -> None:
-    """Runs the command line; an error the user can act on is a sentence, not a stack trace."""
+    """Runs the command line."""
     silence_native_logs()
     warnings.filterwarnings("ignore", category=FutureWarning)
     warnings.filterwarnings("ignore", category=DeprecationWarning)
-    try:
+    with catching_errors():
         app()
+
+
+@contextmanager
+def catching_errors() -> Iterator[None]:
+    """Ends the process with a sentence, not a stack trace, on an error that the user can act on."""
+    try:
+        yield
     except (DimeRecError, ImportError) as error:
         Console(stderr=True).print(f"[bold red]error:[/] {escape(str(error))}", highlight=False, soft_wrap=True)
         sys.exit(1)
