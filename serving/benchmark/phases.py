@@ -10,12 +10,13 @@ import tensorflow as tf
 from tensorflow_serving.apis import predict_pb2
 
 from dimerec_tf.environment import one_thread_per_operation
+from dimerec_tf.errors import DimeRecError
 from dimerec_tf.export.indexes import ivf_retriever
 from dimerec_tf.retrieval.exact import ModelScorer
 from serving.benchmark.exports import MEASURING, TUNING, Case, Exports
 from serving.benchmark.served import MODEL, K, running_echo, running_server
-from serving.loadtest.load import run_load
-from serving.loadtest.requests import predict_requests
+from serving.loadtest.load import Load, run_load
+from serving.loadtest.requests import check_answered, predict_requests
 from serving.server.batching import Batcher
 from serving.server.batching_options import BatchingOptions
 from serving.server.call import Call
@@ -37,18 +38,25 @@ def phase_row(exports: Exports, catalogue: int, repeats: int, seconds: float) ->
     base = exports.base_path(Case(catalogue, "ivf", 1))
     requests = predict_requests(MODEL, exports.history_ids(catalogue), K)
     with running_server(base, batching=False) as address:
-        predict = run_load(address, requests, 1, seconds)
+        check_answered(address, requests[0])
+        predict = _p50(run_load(address, requests, 1, seconds))
     with running_echo(exports.directory / "echo.log") as address:
-        echo = run_load(address, requests, 1, seconds)
+        echo = _p50(run_load(address, requests, 1, seconds))
     return {
         "catalogue": catalogue,
         "index": "ivf",
         "num_steps": 1,
-        "predict_ms": predict.row()["p50_ms"],
-        "echo_ms": echo.row()["p50_ms"],
+        "predict_ms": predict,
+        "echo_ms": echo,
         **_server_parts(base / "1", requests, repeats),
         **_graph_parts(exports, catalogue, repeats),
     }
+
+
+def _p50(load: Load) -> float:
+    if load.failures or not load.latencies_ms:
+        raise DimeRecError(f"{len(load.latencies_ms)} calls were answered and these failed: {dict(load.failures)}.")
+    return round(float(np.median(load.latencies_ms)), 4)
 
 
 def _server_parts(version: Path, requests: list[bytes], repeats: int) -> dict[str, float]:
