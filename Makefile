@@ -6,10 +6,10 @@ BIN := $(VENV)/bin
 LOCK := requirements/all.txt
 READY := $(VENV)/.ready-$(shell cat $(LOCK) setup.py scripts/setup_venv.sh 2>/dev/null | cksum | cut -d' ' -f1)
 
-.PHONY: help setup demo test test-slow lint bench-100k soak lock clean
+.PHONY: help setup demo test test-slow lint bench-100k bench-serving soak lock clean
 
 help: ## Show this list
-	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
 
 $(READY):
 	@bash scripts/setup_venv.sh $(VENV) $(LOCK)
@@ -34,6 +34,9 @@ bench-100k: $(READY) ## Accuracy of the shipped preset on MovieLens-100K, three 
 
 soak: $(READY) ## Twenty minutes of faults against a server, with a verdict; needs an idle machine
 	@$(BIN)/python -m serving.soak --output docs/benchmarks/serving.json --picture docs/images/soak.png
+
+bench-serving: $(READY) ## Search, load and where the time goes, up to a million items (hours; leave the machine alone)
+	@$(BIN)/python -m serving.benchmark
 
 lock: $(READY) ## Resolve the lock files anew from requirements/*.in
 	@bash scripts/lock.sh $(BIN)

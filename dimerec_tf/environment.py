@@ -28,6 +28,15 @@ def silence_native_logs() -> None:
     os.environ.setdefault("GRPC_VERBOSITY", "ERROR")
 
 
+def one_thread_per_operation() -> None:
+    """Lets each TensorFlow operation compute in one thread, unless the user chose `TF_NUM_INTRAOP_THREADS`.
+
+    For a server, whose requests keep all cores busy: splitting the small matrices of one costs more than it brings. To
+    be called before TensorFlow computes.
+    """
+    os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "1")
+
+
 @dataclass(frozen=True)
 class VertexContainer:
     """Where Vertex AI sends a custom container's requests."""

@@ -2,12 +2,14 @@
 
 import sys
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import typer
 from rich.console import Console
 from rich.markup import escape
 
-from dimerec_tf.cli import bench, data, demo, experiment, figures, pipeline, recommend, rollout, serve
+from dimerec_tf.cli import bench, data, demo, experiment, figures, loadtest, pipeline, recommend, rollout, serve
 from dimerec_tf.environment import silence_native_logs
 from dimerec_tf.errors import DimeRecError
 
@@ -24,18 +26,26 @@ app.add_typer(experiment.app, name="experiment")
 app.command()(demo.demo)
 app.command()(serve.serve)
 app.command()(recommend.recommend)
+app.command()(loadtest.loadtest)
 app.command()(rollout.rollout)
 app.command()(bench.bench)
 app.command()(figures.figures)
 
 
 def run() -> None:
-    """Runs the command line; an error the user can act on is a sentence, not a stack trace."""
+    """Runs the command line."""
     silence_native_logs()
     warnings.filterwarnings("ignore", category=FutureWarning)
     warnings.filterwarnings("ignore", category=DeprecationWarning)
-    try:
+    with catching_errors():
         app()
+
+
+@contextmanager
+def catching_errors() -> Iterator[None]:
+    """Ends the process with a sentence, not a stack trace, on an error that the user can act on."""
+    try:
+        yield
     except (DimeRecError, ImportError) as error:
         Console(stderr=True).print(f"[bold red]error:[/] {escape(str(error))}", highlight=False, soft_wrap=True)
         sys.exit(1)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, TypeVar
 import typer
 
 from dimerec_tf.cli.output import console
-from dimerec_tf.environment import silence_native_logs
+from dimerec_tf.environment import one_thread_per_operation, silence_native_logs
 from dimerec_tf.errors import DimeRecError
 
 if TYPE_CHECKING:
@@ -112,6 +112,7 @@ def serve(
         raise DimeRecError("--batching-parameters-file was given without --enable-batching: add it, or leave both out.")
     with _until_told_to_stop() as stopping:
         silence_native_logs()
+        one_thread_per_operation()
         _log_to_terminal()
         _allow_many_connections()
         from serving.request_log.request_log import RequestLog

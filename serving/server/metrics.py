@@ -1,13 +1,11 @@
 """What the server counts and times, under TF Serving's names where it has one, in Prometheus' text form."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from time import perf_counter
-from typing import Any
 
 import numpy as np
-import tensorflow as tf
 from prometheus_client import CollectorRegistry, Counter, Histogram, disable_created_metrics, generate_latest
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
@@ -86,17 +84,18 @@ def count_request(call: FinishedCall, known_models: Sequence[str]) -> None:
     _REQUEST_LATENCY.labels(name, call.api, call.entrypoint).observe(call.seconds * _MICROSECONDS)
 
 
-def run_measured(session: tf.compat.v1.Session, fetches: list[tf.Tensor], feeds: Mapping[tf.Tensor, np.ndarray]) -> Any:
-    """`session.run(fetches, feeds)`, timed; the batch size is the most rows of an input."""
+@contextmanager
+def measured_run(inputs: Collection[np.ndarray]) -> Iterator[None]:
+    """Counts and times the run of a graph in the block; the batch size is the most rows of an input."""
     started = perf_counter()
     try:
-        return session.run(fetches, feeds)
+        yield
     finally:
         microseconds = (perf_counter() - started) * _MICROSECONDS
         _GRAPH_RUNS.inc()
         _GRAPH_TIME.inc(microseconds)
         _GRAPH_TIMES.observe(microseconds)
-        _BATCH_SIZE.observe(max((len(array) for array in feeds.values() if array.ndim), default=1))
+        _BATCH_SIZE.observe(max((len(array) for array in inputs if array.ndim), default=1))
 
 
 @contextmanager

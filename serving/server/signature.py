@@ -1,19 +1,19 @@
 """One runnable signature of a loaded SavedModel."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import grpc
 import numpy as np
 import tensorflow as tf
 from tensorflow.core.framework import tensor_pb2
-from tensorflow.core.protobuf import meta_graph_pb2
+from tensorflow.core.protobuf import config_pb2, meta_graph_pb2
 
 from serving.server.errors import RequestError, status_code
-from serving.server.metrics import run_measured
+from serving.server.metrics import measured_run
 from serving.server.tensors import decode, dtype_name, encode
 
-_TF_PREFIX = "Graph execution error:\n\n"
-_TF_SUFFIX = "\n\t [[{{node"
+_TF_SUFFIX = "\n\t [[{{"
 
 
 class Signature:
@@ -30,6 +30,7 @@ class Signature:
     def __init__(self, session: tf.compat.v1.Session, definition: meta_graph_pb2.SignatureDef) -> None:
         self._session = session
         self._definition = definition
+        self._prepared: dict[tuple[str, ...], Callable[..., list[Any]]] = {}
         graph = session.graph
         self._feeds = {alias: graph.get_tensor_by_name(info.name) for alias, info in definition.inputs.items()}
         self._fetches = {alias: graph.get_tensor_by_name(info.name) for alias, info in definition.outputs.items()}
@@ -71,9 +72,10 @@ class Signature:
         Raises:
             RequestError: the graph refused or failed.
         """
-        feeds = {self._feeds[alias]: array for alias, array in arrays.items()}
+        run = self._prepared.get(tuple(aliases)) or self._prepare(tuple(aliases))
         try:
-            values = run_measured(self._session, [self._fetches[alias] for alias in aliases], feeds)
+            with measured_run(arrays.values()):
+                values = run(*(arrays[alias] for alias in self._feeds))
         except tf.errors.OpError as error:
             raise RequestError(status_code(error.error_code), _graph_message(error.message)) from error
         return {alias: np.asarray(value) for alias, value in zip(aliases, values, strict=True)}
@@ -81,6 +83,20 @@ class Signature:
     def write(self, values: Mapping[str, np.ndarray]) -> dict[str, tensor_pb2.TensorProto]:
         """Outputs as messages."""
         return {alias: encode(value, self._definition.outputs[alias].dtype) for alias, value in values.items()}
+
+    def _prepare(self, aliases: tuple[str, ...]) -> Callable[..., list[Any]]:
+        """What `session.run` would find out anew in each call, which takes a fifth of a recommender's time.
+
+        The thread that calls computes: as many calls run at once as there are threads, so that handing the parts of one
+        to others only costs.
+        """
+        options = config_pb2.CallableOptions(
+            feed=[tensor.name for tensor in self._feeds.values()],
+            fetch=[self._fetches[alias].name for alias in aliases],
+            run_options=config_pb2.RunOptions(inter_op_thread_pool=-1),
+        )
+        # The public `make_callable` ends in `session.run` when it is given feeds.
+        return self._prepared.setdefault(aliases, self._session._make_callable_from_options(options))
 
     def _check_names(self, sent: set[str]) -> None:
         known = set(self._feeds)
@@ -127,5 +143,5 @@ def _shape_text(shape: tf.TensorShape) -> str:
 
 
 def _graph_message(message: str) -> str:
-    """Leaves out what TensorFlow's Python session wraps around the op's own sentence."""
-    return message.removeprefix(_TF_PREFIX).split(_TF_SUFFIX, maxsplit=1)[0]
+    """Leaves out where in the graph the op stands that failed."""
+    return message.split(_TF_SUFFIX, maxsplit=1)[0]

@@ -1,0 +1,92 @@
+"""Writes what was measured: rows for programs, a page with plots for people."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import matplotlib
+import pandas as pd
+
+from dimerec_tf.figures.drawing import STYLE
+from serving.benchmark.plots import PLOTS
+from serving.benchmark.targets import target_rows
+
+Rows = list[dict[str, Any]]
+KEYS = ("search", "load", "phases")
+
+INTRODUCTION = """# Serving: speed
+
+Not edited by hand: `make bench-serving` measures and writes this page and `benchmarks/serving.json`. Client and server
+run on the same machine, so that requests per second are those of both.
+
+The model is the preset `ml-100k`, trained on its log. No public log at hand has a million items: the trained item table
+is enlarged. Each further item lies between a trained one and one of its ten nearest, moved by noise half as long as the
+way to the nearest. This keeps the clusters and lengths that training gave, on which an index depends; such a catalogue
+says nothing about accuracy. Histories are those of the log, each event an item drawn from those of its trained item;
+an index is tuned on one draw and measured on another."""
+
+TARGETS_TEXT = "Ratios of measurements of one run; what was not measured is missing."
+
+SEARCH_TEXT = """Median milliseconds for the best 50 items, in one process, the searches taking turns: matmul and top-k
+(`exact`), the partitioned index (`ivf`), TFRS' ScaNN layer (`scann`). Both indexes search as many leaves as find 98 %
+on tuning queries."""
+
+LOAD_TEXT = """One history of the log a call, k = 10. With batching: at most 32 rows, no waiting, two threads.
+`failures`: calls that were not answered, by gRPC status."""
+
+PHASES_TEXT = """Median milliseconds of one call, one caller at a time, without batching. `predict_ms` is the call over
+gRPC, `echo_ms` the same bytes sent to a server that answers at once, `proto_ms` reading the request and writing the
+answer, `batching_ms` what batching would add, `graph_ms` the whole graph; `gem_ms`, `walk_ms` and `search_ms` are its
+parts, each run by itself."""
+
+SECTIONS = {
+    "targets": ("Targets", TARGETS_TEXT),
+    "search": ("Search", SEARCH_TEXT),
+    "load": ("Load", LOAD_TEXT),
+    "phases": ("Where the time goes", PHASES_TEXT),
+}
+
+
+def write_report(measured: dict[str, Rows], results: Path, page: Path) -> None:
+    """Writes the rows and the page.
+
+    Args:
+        measured: rows by key, of `KEYS`.
+        results: JSON file; what other commands put there stays.
+        page: Markdown file; plots go to `images/serving` beside it.
+    """
+    rows = {**{key: measured[key] for key in KEYS}, "targets": target_rows(measured)}
+    former = json.loads(results.read_text()) if results.exists() else {}
+    results.parent.mkdir(parents=True, exist_ok=True)
+    results.write_text(json.dumps({**former, **rows}, indent=2) + "\n")
+    images = page.parent / "images" / "serving"
+    images.mkdir(parents=True, exist_ok=True)
+    with matplotlib.rc_context(STYLE):
+        for name, draw in PLOTS.items():
+            draw(measured).savefig(images / f"{name}.png")
+    page.write_text(_page(rows))
+
+
+def _page(rows: dict[str, Rows]) -> str:
+    parts = [INTRODUCTION]
+    for key, (title, text) in SECTIONS.items():
+        parts += [f"## {title}", text, _table(rows[key])]
+        if key in PLOTS:
+            parts.append(f"![{title}](images/serving/{key}.png)")
+    return "\n\n".join(parts) + "\n"
+
+
+def _table(rows: Rows) -> str:
+    table = pd.DataFrame([{name: _text(value) for name, value in row.items()} for row in rows])
+    lines = [list(table.columns), ["---"] * len(table.columns), *table.to_numpy().tolist()]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, dict):
+        return ", ".join(f"{count} {status}" for status, count in value.items()) or "0"
+    if isinstance(value, int):
+        return f"{value:,}"
+    return "-" if value is None else f"{value:g}" if isinstance(value, float) else str(value)

@@ -1,0 +1,109 @@
+"""Times the search alone: matmul and top-k, the partitioned index, and TFRS' ScaNN layer, side by side."""
+
+from collections.abc import Callable
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+from numpy.typing import NDArray
+
+from dimerec_tf.export.recall import BATCH, DEPTH
+from dimerec_tf.retrieval.ivf import IvfIndex, default_leaves
+from dimerec_tf.retrieval.scann import ScannIndex
+from serving.benchmark.exports import MEASURING, TUNING, Exports
+
+Search = Callable[[tf.Tensor], tuple[tf.Tensor, tf.Tensor]]
+BATCHES = (1, 32)
+FIRST_SHARE = 128  # a 128th of the leaves, then twice as many until the recall is there
+
+
+def search_rows(exports: Exports, catalogue: int, repeats: int) -> list[dict[str, Any]]:
+    """Recall and time of the best 50 items of each index, for batches of 1 and 32 queries.
+
+    The queries are the model's, of histories that no index was tuned on. The searches take turns, so that what else the
+    machine does meets all of them.
+
+    Args:
+        exports: has the model.
+        catalogue: how many items.
+        repeats: measurements of each search and batch; their median counts.
+    """
+    model = exports.model(catalogue)
+    vectors = model.item_vectors().numpy()
+    tuning, queries = (_queries(model, exports.histories(catalogue, seed)) for seed in (TUNING, MEASURING))
+    target = exports.config().export.target_recall
+    searches: dict[str, Search] = {
+        "exact": _matmul(vectors),
+        "ivf": _ivf(vectors, tuning, target),
+        "scann": _scann(vectors, tuning, target),
+    }
+    compiled = {
+        name: tf.function(search, input_signature=[tf.TensorSpec([None, vectors.shape[1]])])
+        for name, search in searches.items()
+    }
+    best = _rows(compiled["exact"], queries)
+    recalls = {name: _recall(_rows(search, queries), best) for name, search in compiled.items()}
+    return [
+        {
+            "catalogue": catalogue,
+            "index": name,
+            "recall@50": round(recalls[name], 4),
+            "batch": batch,
+            "p50_ms": round(milliseconds, 4),
+        }
+        for batch in BATCHES
+        for name, milliseconds in _medians(compiled, queries, batch, repeats).items()
+    ]
+
+
+def _queries(model: Any, histories: NDArray[np.int64]) -> NDArray[np.float32]:
+    parts = [histories[start : start + BATCH] for start in range(0, len(histories), BATCH)]
+    queries = np.concatenate([model.query(tf.constant(part)).numpy() for part in parts])
+    return queries.reshape(-1, queries.shape[-1])
+
+
+def _matmul(vectors: NDArray[np.float32]) -> Search:
+    table = tf.Variable(vectors, trainable=False)
+
+    def search(queries: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        scores, columns = tf.math.top_k(tf.matmul(queries, tf.convert_to_tensor(table), transpose_b=True), DEPTH)
+        return scores, tf.cast(columns, tf.int64) + 1
+
+    return search
+
+
+def _ivf(vectors: NDArray[np.float32], tuning: NDArray[np.float32], target: float) -> Search:
+    index = IvfIndex(vectors, DEPTH, default_leaves(len(vectors)))
+    index.tune(tuning, vectors, DEPTH, target)
+    return index.candidates
+
+
+def _scann(vectors: NDArray[np.float32], tuning: NDArray[np.float32], target: float) -> Search:
+    leaves = int(len(vectors) ** 0.5)
+    best, searched = _rows(_matmul(vectors), tuning), max(leaves // FIRST_SHARE, 1)
+    while True:
+        index = ScannIndex(tf.constant(vectors), DEPTH, leaves, searched)
+        if searched == leaves or _recall(_rows(index.candidates, tuning), best) >= target:
+            return index.candidates
+        searched = min(2 * searched, leaves)
+
+
+def _rows(search: Search, queries: NDArray[np.float32]) -> NDArray[np.int64]:
+    parts = [queries[start : start + BATCH] for start in range(0, len(queries), BATCH)]
+    return np.concatenate([search(tf.constant(part))[1].numpy() for part in parts])
+
+
+def _recall(found: NDArray[np.int64], best: NDArray[np.int64]) -> float:
+    return float((found[:, :, np.newaxis] == best[:, np.newaxis]).any(axis=1).mean())
+
+
+def _medians(searches: dict[str, Search], queries: NDArray[np.float32], batch: int, repeats: int) -> dict[str, float]:
+    times: dict[str, list[float]] = {name: [] for name in searches}
+    for repeat in range(repeats):
+        part = tf.constant(np.take(queries, range(repeat * batch, (repeat + 1) * batch), axis=0, mode="wrap"))
+        for name, search in searches.items():
+            started = perf_counter()
+            search(part)[1].numpy()
+            times[name].append((perf_counter() - started) * 1e3)
+    return {name: float(np.median(values)) for name, values in times.items()}

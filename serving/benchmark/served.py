@@ -1,0 +1,96 @@
+"""Servers in processes of their own, as they run beside a client on one machine."""
+
+import socket
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import grpc
+
+from dimerec_tf.errors import DimeRecError
+from serving.benchmark.exports import Case, Exports
+from serving.loadtest.load import run_load
+from serving.loadtest.requests import check_answered, predict_requests
+
+MODEL = "dimerec"
+K = 10
+START_SECONDS = 600
+_DIMEREC = "from dimerec_tf.cli.main import run; run()"
+BATCHING = """max_batch_size { value: 32 }
+batch_timeout_micros { value: 0 }
+max_enqueued_batches { value: 100 }
+num_batch_threads { value: 2 }
+pad_variable_length_inputs: true
+"""
+
+
+class Serving(NamedTuple):
+    """An export and how it is served."""
+
+    case: Case
+    batching: bool
+
+    def __str__(self) -> str:
+        return f"{self.case}{'' if self.batching else '-unbatched'}"
+
+
+def load_rows(
+    exports: Exports, serving: Serving, concurrencies: Sequence[int], seconds: float, say: Callable[[str], None]
+) -> list[dict[str, Any]]:
+    """Measures an export under load: a row for each concurrency."""
+    case, rows = serving.case, []
+    requests = predict_requests(MODEL, exports.history_ids(case.catalogue), K)
+    base = exports.base_path(case)
+    with running_server(base, serving.batching) as address:
+        check_answered(address, requests[0])
+        for concurrency in concurrencies:
+            row = run_load(address, requests, concurrency, seconds).row()
+            say(f"{serving}, concurrency {concurrency}: {row['qps']} requests/s, p50 {row['p50_ms']} ms")
+            rows.append({**asdict(case), "batching": serving.batching, **row})
+    return rows
+
+
+@contextmanager
+def running_server(base: Path, batching: bool) -> Iterator[str]:
+    """`dimerec serve` for the time of the block; gives its address."""
+    command = [sys.executable, "-c", _DIMEREC, "serve", "--model-base-path", str(base)]
+    if batching:
+        file = base.parent / "batching.config"
+        file.write_text(BATCHING)
+        command += ["--enable-batching", "--batching-parameters-file", str(file)]
+    with _running(command, base.parent / "server.log") as address:
+        yield address
+
+
+@contextmanager
+def running_echo(log: Path) -> Iterator[str]:
+    """A server that only sends bytes back, see `echo`."""
+    with _running([sys.executable, "-m", "serving.benchmark.echo"], log) as address:
+        yield address
+
+
+@contextmanager
+def _running(command: list[str], log: Path) -> Iterator[str]:
+    port = _free_port()
+    with log.open("w") as output:
+        process = subprocess.Popen([*command, "--port", str(port)], stdout=output, stderr=output)
+    try:
+        with grpc.insecure_channel(f"localhost:{port}") as channel:
+            try:
+                grpc.channel_ready_future(channel).result(START_SECONDS)
+            except grpc.FutureTimeoutError:
+                raise DimeRecError(f"The server did not start within {START_SECONDS} s: see {log}.") from None
+        yield f"localhost:{port}"
+    finally:
+        process.terminate()
+        process.wait()
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("localhost", 0))
+        return probe.getsockname()[1]
