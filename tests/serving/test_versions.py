@@ -57,7 +57,7 @@ def _swap_under_load(own_server: Stubs, own_base: Path) -> None:
 
 
 def test_the_old_version_is_freed_after_its_last_request(own_server: Stubs, own_base: Path) -> None:
-    running = own_server.predictions.Predict.future(slow_request(2.0), timeout=TIMEOUT)
+    running = own_server.predictions.Predict.future(slow_request(8.0), timeout=TIMEOUT)
     until(lambda: own_server.users() == 1)
     save_toy(own_base, 2)
     until(lambda: own_server.states() == {1: State.UNLOADING, 2: State.AVAILABLE})
