@@ -89,8 +89,8 @@ class RecommenderModule(tf.Module):
             InvalidArgumentError: when run, with a `k` or `num_steps` out of bounds.
         """
         message = f"k must lie between 1 and {self.max_k}, the limit this model was exported with."
-        k = _bounded(request.k, 1, self.max_k, message)
         history = self.vocabulary.encode(request.history_ids)
+        k = tf.broadcast_to(_bounded(request.k, 1, self.max_k, message), tf.shape(history)[:1])
         scores, rows = self._search(request, history, tf.reduce_max(k))
         wanted = tf.range(tf.shape(rows)[1])[tf.newaxis] < k[:, tf.newaxis]
         return {

@@ -14,11 +14,15 @@ import numpy as np
 from serving.server.batching_options import BatchingOptions
 from serving.server.call import Call, too_late
 from serving.server.errors import RequestError
-from serving.server.joining import Arrays, join, joining_key, row_count, split
+from serving.server.joining import Arrays, fill_defaults, join, joining_key, row_count, split
 
 
 class Computation(Protocol):
     """What can be batched: a signature of a loaded version."""
+
+    @property
+    def defaults(self) -> Arrays:
+        """Values of inputs that a request may leave out."""
 
     def compute(self, arrays: Arrays, aliases: Sequence[str]) -> dict[str, np.ndarray]:
         """Runs once."""
@@ -26,7 +30,10 @@ class Computation(Protocol):
 
 @dataclass(eq=False)
 class _Task:
+    """`joined` is what is joined of it: `arrays` with defaults for each row."""
+
     arrays: Arrays
+    joined: Arrays
     rows: int
     call: Call
     enqueued: float = field(default_factory=monotonic)
@@ -77,7 +84,7 @@ class Batcher:
             RequestError: the request is larger than a batch, the queue is full, the deadline passed, the caller has
                 gone, or the computation refused.
         """
-        task = _Task(arrays, row_count(arrays), call)
+        task = _Task(arrays, fill_defaults(arrays, signature.defaults), row_count(arrays), call)
         self._enqueue(task, signature, aliases)
         try:
             return task.answer.result(call.seconds_left())
@@ -107,7 +114,7 @@ class Batcher:
                 grpc.StatusCode.INVALID_ARGUMENT,
                 f"A request may have {options.max_batch_size} rows (max_batch_size), this one has {task.rows}.",
             )
-        key = joining_key(task.arrays, options.pad_variable_length_inputs)
+        key = joining_key(task.joined, options.pad_variable_length_inputs)
         lane_key = (signature, tuple(aliases), task if key is None else key)
         with self._changed:
             if self._closed:
@@ -177,7 +184,7 @@ class Batcher:
         sizes = [task.rows for task in tasks]
         rows = next((size for size in self._options.allowed_batch_sizes if size >= sum(sizes)), sum(sizes))
         try:
-            outputs = lane.signature.compute(join([task.arrays for task in tasks], rows), lane.aliases)
+            outputs = lane.signature.compute(join([task.joined for task in tasks], rows), lane.aliases)
             parts = split(outputs, sizes, rows)
         except Exception:  # whose fault it was shows when each runs alone
             return False

@@ -12,11 +12,26 @@ def row_count(arrays: Arrays) -> int:
     return max([1, *(array.shape[0] for array in arrays.values() if array.ndim)])
 
 
+def fill_defaults(arrays: Arrays, defaults: Arrays) -> Arrays:
+    """Repeats defaults of one row for each row of a request.
+
+    Args:
+        arrays: the request's inputs by alias, among them defaults of inputs that it does not have.
+        defaults: the signature's; only these very arrays are repeated, not equal ones that were sent.
+    """
+    rows = row_count(arrays)
+
+    def is_short(alias: str, array: np.ndarray) -> bool:
+        return array is defaults.get(alias) and array.ndim > 0 and len(array) == 1 < rows
+
+    return {alias: np.repeat(array, rows, 0) if is_short(alias, array) else array for alias, array in arrays.items()}
+
+
 def joining_key(arrays: Arrays, pad: bool) -> Hashable | None:
     """Requests of one signature with equal keys may be joined; None for a request that has to run alone.
 
-    Alone run: requests with a scalar input, with inputs of different numbers of rows (one row for all, such as a
-    default, among many), and with numbers that differ between rows. Other requests are joined if their numbers
+    Alone run: requests with a scalar input, with inputs of different numbers of rows (such as one row for all), and
+    with numbers that differ between rows. Other requests are joined if their numbers
     agree, because a model may take a number for the whole batch: a `k` of 3 beside one of 5 would make all answers 5
     wide.
 

@@ -23,6 +23,9 @@ class Signature:
         session: holds the loaded graph.
         definition: names the graph's tensors.
 
+    Attributes:
+        defaults: values of inputs that a request may leave out.
+
     Raises:
         KeyError, ValueError: the graph has no such tensors, or a default value cannot be read.
     """
@@ -34,7 +37,7 @@ class Signature:
         graph = session.graph
         self._feeds = {alias: graph.get_tensor_by_name(info.name) for alias, info in definition.inputs.items()}
         self._fetches = {alias: graph.get_tensor_by_name(info.name) for alias, info in definition.outputs.items()}
-        self._defaults = {alias: decode(proto) for alias, proto in definition.defaults.items()}
+        self.defaults = {alias: decode(proto) for alias, proto in definition.defaults.items()}
 
     def read(self, inputs: Mapping[str, tensor_pb2.TensorProto]) -> dict[str, np.ndarray]:
         """The inputs of a request as arrays, with the defaults of those that are missing.
@@ -43,7 +46,7 @@ class Signature:
             RequestError: the request does not fit the signature.
         """
         self._check_names(set(inputs))
-        return {**self._defaults, **{alias: self._read(alias, proto) for alias, proto in inputs.items()}}
+        return {**self.defaults, **{alias: self._read(alias, proto) for alias, proto in inputs.items()}}
 
     def wanted(self, output_filter: Sequence[str]) -> list[str]:
         """The outputs that a request asks for: those of its filter, all if it has none.
@@ -100,10 +103,10 @@ class Signature:
 
     def _check_names(self, sent: set[str]) -> None:
         known = set(self._feeds)
-        unknown, missing = sent - known, known - sent - set(self._defaults)
+        unknown, missing = sent - known, known - sent - set(self.defaults)
         if not unknown and not missing:
             return
-        sizes_fit = len(sent) == len(known) or (len(sent) < len(known) and self._defaults)
+        sizes_fit = len(sent) == len(known) or (len(sent) < len(known) and self.defaults)
         if unknown and sizes_fit:
             message = (
                 f"input tensor alias not found in signature: {_join(unknown)}. "

@@ -50,6 +50,12 @@ def test_rows_with_and_without_allowed_items_may_share_a_batch(served: Served) -
     assert for_all.tolist() == [[b"item-9", b"", b"", b""]] * 4
 
 
+@pytest.mark.parametrize("name", ["k", "filter_seen", "num_steps", "seed"])
+def test_more_rows_of_an_input_than_histories_are_refused(served: Served, name: str) -> None:
+    with pytest.raises(tf.errors.InvalidArgumentError):
+        served.run(history_item_ids=[HISTORY], **{name: [1, 1]})
+
+
 def test_without_steps_and_seed_the_walk_is_the_models_own(served: Served) -> None:
     default = served.run(history_item_ids=[HISTORY], k=[60])
     own = served.run(history_item_ids=[HISTORY], k=[60], num_steps=[0], seed=[1])

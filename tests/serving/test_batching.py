@@ -22,6 +22,7 @@ class Doubler:
 
     def __init__(self) -> None:
         self.batches: list[list[int]] = []
+        self.defaults: dict[str, np.ndarray] = {}
         self.gate = threading.Event()
 
     def compute(self, arrays: dict[str, np.ndarray], aliases: Sequence[str]) -> dict[str, np.ndarray]:

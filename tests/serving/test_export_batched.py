@@ -69,6 +69,7 @@ signature = load_version(Path(sys.argv[1])).signature("serving_default")
 
 def run(rows):
     arrays = {
+        **signature.defaults,
         "history_item_ids": np.full([rows, 5], b"item-3", object),
         "k": np.full(rows, 5, np.int32),
         "exclude_item_ids": np.full([rows, 1], b"", object),

@@ -14,7 +14,7 @@ from tensorflow_serving.apis import predict_pb2
 
 from serving.server.batching_options import BatchingOptions, read_batching_options
 from serving.server.errors import ServerStartError
-from serving.server.joining import join, joining_key, split
+from serving.server.joining import fill_defaults, join, joining_key, split
 from serving.server.options import ServerOptions
 from tests.serving.running import TIMEOUT, Stubs, serving
 from tests.serving.toy import CATALOGUE, request, slow_request
@@ -52,6 +52,23 @@ def test_widths_differ_only_with_padding() -> None:
 )
 def test_what_cannot_be_joined_runs_alone(arrays: dict[str, np.ndarray]) -> None:
     assert joining_key(arrays, True) is None
+
+
+def test_defaults_of_one_row_count_for_every_row_and_what_was_sent_stays() -> None:
+    defaults = {"k": np.array([10]), "exclude": strings([[""]]), "scalar": np.array(1), "sent": np.array([2])}
+    arrays = {**defaults, "h": strings([["a"], ["b"]]), "sent": np.array([2])}
+    filled = fill_defaults(arrays, defaults)
+    assert filled["k"].tolist() == [10, 10] and filled["exclude"].tolist() == [[b""], [b""]]
+    assert filled["scalar"].ndim == 0 and filled["sent"].tolist() == [2]
+    assert joining_key(filled, True) is None
+
+
+def test_requests_of_several_and_of_one_history_are_joined_whatever_they_leave_out() -> None:
+    defaults = {"k": np.array([10]), "exclude": strings([[""]])}
+    several = fill_defaults({**defaults, "h": strings([["a"], ["b"]])}, defaults)
+    one = fill_defaults({**defaults, "h": HISTORY}, defaults)
+    assert joining_key(several, True) == joining_key(one, True) is not None
+    assert join([several, one], 3)["k"].tolist() == [10] * 3
 
 
 def test_strings_are_filled_up_with_nothing_and_rows_with_the_first() -> None:
