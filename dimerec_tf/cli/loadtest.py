@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
+from dimerec_tf.cli import access
 from dimerec_tf.cli.output import console
 from dimerec_tf.cli.recommend import GRPC_ADDRESS
 from dimerec_tf.environment import silence_native_logs
@@ -19,7 +20,7 @@ DRAWN = 1000
 
 
 def loadtest(
-    address: Annotated[str, typer.Option(metavar="HOST:PORT", help="gRPC port of the server.")] = GRPC_ADDRESS,
+    server: Annotated[str, typer.Option(metavar="HOST:PORT", help="gRPC port of the server.")] = GRPC_ADDRESS,
     model_name: Annotated[str, typer.Option(help="Name of the model on the server.")] = "dimerec",
     histories: Annotated[
         Path | None, typer.Option(help="Ask with these: a history a line, item ids with commas, oldest first.")
@@ -37,6 +38,11 @@ def loadtest(
     num_steps: Annotated[
         int | None, typer.Option(min=1, help="Steps of the reverse walk, if the export takes that input.")
     ] = None,
+    tls: access.Tls = False,
+    ca_file: access.CaFile = None,
+    certificate_file: access.CertificateFile = None,
+    key_file: access.KeyFile = None,
+    token_file: access.TokenFile = None,
     output: Annotated[Path | None, typer.Option(help="Write the rows here as JSON, too.")] = None,
 ) -> None:
     """Measures a server started with `dimerec serve`, or TF Serving, under load.
@@ -47,7 +53,7 @@ def loadtest(
 
     Example: dimerec loadtest --catalogue build/demo/serving/dimerec/1/assets/items.txt
 
-    Example: dimerec loadtest --address gpu-1:8500 --histories histories.txt --concurrency 1,64 --seconds 60
+    Example: dimerec loadtest --server gpu-1:8500 --histories histories.txt --concurrency 1,64 --seconds 60
     """
     levels = _levels(concurrency)
     if (histories is None) == (catalogue is None):
@@ -58,12 +64,13 @@ def loadtest(
 
     asked = read_histories(histories) if histories else drawn_histories(catalogue or Path(), DRAWN, history_length)
     requests = predict_requests(model_name, asked, k, num_steps)
-    check_answered(address, requests[0])
+    shown = access.access(tls, ca_file, certificate_file, key_file, token_file)
+    check_answered(server, requests[0], shown)
     rows = []
     with _progress_bar() as bar:
         for level in levels:
             task = bar.add_task(f"concurrency {level}", total=seconds)
-            rows.append(run_load(address, requests, level, seconds, partial(_advance, bar, task)).row())
+            rows.append(run_load(server, requests, level, seconds, partial(_advance, bar, task), shown).row())
     _print(rows)
     if output:
         output.write_text(json.dumps(rows, indent=2) + "\n")

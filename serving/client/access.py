@@ -7,9 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import grpc
+import grpc.aio
 import requests
 
 from dimerec_tf.errors import DimeRecError
+
+HEADER = "authorization"
 
 
 @dataclass(frozen=True)
@@ -45,14 +48,22 @@ class Access:
     def channel(self, address: str, options: Sequence[tuple[str, Any]]) -> grpc.Channel:
         """A gRPC channel to `host:port`."""
         if self.tls:
-            credentials = grpc.ssl_channel_credentials(
-                _read(self.ca_file), _read(self.key_file), _read(self.certificate_file)
-            )
-            channel = grpc.secure_channel(address, credentials, options=options)
+            channel = grpc.secure_channel(address, self._credentials(), options=options)
         else:
             channel = grpc.insecure_channel(address, options=options)
         authorization = self._authorization()
         return grpc.intercept_channel(channel, _Authorized(authorization)) if authorization else channel
+
+    def aio_channel(self, address: str, options: Sequence[tuple[str, Any]]) -> grpc.aio.Channel:
+        """The same for asyncio; its calls have to carry `metadata` themselves."""
+        if self.tls:
+            return grpc.aio.secure_channel(address, self._credentials(), options=options)
+        return grpc.aio.insecure_channel(address, options=options)
+
+    def metadata(self) -> list[tuple[str, str]]:
+        """What a gRPC call has to carry."""
+        authorization = self._authorization()
+        return [(HEADER, authorization)] if authorization else []
 
     def url(self, address: str) -> str:
         """The URL of `host:port`; what is a URL already is returned as it is."""
@@ -68,6 +79,9 @@ class Access:
         if authorization := self._authorization():
             session.headers["Authorization"] = authorization
         return session
+
+    def _credentials(self) -> grpc.ChannelCredentials:
+        return grpc.ssl_channel_credentials(_read(self.ca_file), _read(self.key_file), _read(self.certificate_file))
 
     def _authorization(self) -> str | None:
         if self.token_file is None:
@@ -97,7 +111,7 @@ class _Authorized(grpc.UnaryUnaryClientInterceptor):
     """Adds the header to every call, also over a connection in the clear, which gRPC's own call credentials refuse."""
 
     def __init__(self, authorization: str) -> None:
-        self._header = ("authorization", authorization)
+        self._header = (HEADER, authorization)
 
     def intercept_unary_unary(
         self, continuation: Callable[[grpc.ClientCallDetails, Any], Any], details: Any, request: Any

@@ -8,9 +8,10 @@ from dataclasses import dataclass, field
 from time import perf_counter
 from typing import Any
 
-import grpc
 import grpc.aio
 import numpy as np
+
+from serving.client.access import OPEN, Access
 
 PREDICT = "/tensorflow.serving.PredictionService/Predict"
 WARM_UP_SECONDS = 1.0
@@ -54,6 +55,7 @@ def run_load(
     concurrency: int,
     seconds: float,
     on_tick: Callable[[float], None] = lambda _: None,
+    access: Access = OPEN,
 ) -> Load:
     """Sends requests in turn for a time, after one second that does not count; each has ten seconds to be answered.
 
@@ -66,8 +68,9 @@ def run_load(
         concurrency: how many callers.
         seconds: how long.
         on_tick: is told, about ten times a second, how many seconds have passed.
+        access: TLS and token.
     """
-    return asyncio.run(_load(address, itertools.cycle(requests), concurrency, seconds, on_tick))
+    return asyncio.run(_load(address, itertools.cycle(requests), concurrency, seconds, on_tick, access))
 
 
 async def _load(
@@ -76,8 +79,10 @@ async def _load(
     concurrency: int,
     seconds: float,
     on_tick: Callable[[float], None],
+    access: Access,
 ) -> Load:
-    async with grpc.aio.insecure_channel(address, options=[("grpc.max_receive_message_length", -1)]) as channel:
+    metadata = access.metadata()
+    async with access.aio_channel(address, [("grpc.max_receive_message_length", -1)]) as channel:
         predict = channel.unary_unary(PREDICT)
         started = perf_counter() + WARM_UP_SECONDS
         end = started + seconds
@@ -87,7 +92,7 @@ async def _load(
         async def ask() -> None:
             while (sent := perf_counter()) < end:
                 try:
-                    await predict(next(requests), timeout=TIMEOUT_SECONDS)
+                    await predict(next(requests), timeout=TIMEOUT_SECONDS, metadata=metadata)
                 except grpc.aio.AioRpcError as error:
                     failures[error.code().name] += sent >= started
                     continue

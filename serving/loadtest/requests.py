@@ -10,6 +10,7 @@ from tensorflow_serving.apis import predict_pb2, prediction_service_pb2_grpc
 
 from dimerec_tf.errors import DimeRecError
 from dimerec_tf.features import HISTORY
+from serving.client.access import OPEN, Access
 from serving.client.recommendation import explain
 from serving.loadtest.load import TIMEOUT_SECONDS
 
@@ -76,13 +77,13 @@ def predict_requests(
     return requests
 
 
-def check_answered(address: str, request: bytes) -> None:
+def check_answered(address: str, request: bytes, access: Access = OPEN) -> None:
     """Sends a request once, so that a load test does not count a mistake a thousand times.
 
     Raises:
         RecommendError: it is not answered, or without items; the message says why.
     """
-    with grpc.insecure_channel(address) as channel:
+    with access.channel(address, []) as channel:
         predict = prediction_service_pb2_grpc.PredictionServiceStub(channel).Predict
         try:
             response = predict(predict_pb2.PredictRequest.FromString(request), timeout=TIMEOUT_SECONDS)

@@ -1,5 +1,6 @@
 """Every client of this package gets through to a server that asks for TLS, a client's certificate and a token."""
 
+import json
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -68,6 +69,16 @@ def rest_address(stubs: Stubs) -> str:
     return f"localhost:{stubs.server.rest.port}"
 
 
+def options(access: Access) -> list[str]:
+    shown = {
+        "--ca-file": access.ca_file,
+        "--certificate-file": access.certificate_file,
+        "--key-file": access.key_file,
+        "--token-file": access.token_file,
+    }
+    return ["--tls", *(str(part) for pair in shown.items() for part in pair)]
+
+
 def test_both_clients_are_answered(server: Stubs, access: Access) -> None:
     with (
         RecommendClient(grpc_address(server), NAME, TIMEOUT, access=access) as over_grpc,
@@ -117,30 +128,21 @@ def test_a_rollout_reaches_the_server_and_its_metrics(server: Stubs, access: Acc
         each.close()
 
 
+def test_a_load_test_reaches_the_server(server: Stubs, access: Access, tmp_path: Path) -> None:
+    histories = tmp_path / "histories.txt"
+    histories.write_text("a,b\n")
+    command = ["loadtest", "--server", grpc_address(server), "--model-name", NAME, "--histories", str(histories)]
+    command += ["--k", "2", "--seconds", "0.2", "--concurrency", "1", "--output", str(tmp_path / "rows.json")]
+    assert CliRunner().invoke(app, [*command, *options(access)]).exit_code == 0
+    (row,) = json.loads((tmp_path / "rows.json").read_text())
+    assert row["qps"] > 0 and row["failures"] == {}
+
+
 @pytest.mark.parametrize("rest", [False, True])
 def test_the_command_line_has_options_for_it(server: Stubs, access: Access, rest: bool) -> None:
     protocol = ["--rest", "--server", rest_address(server)] if rest else ["--server", grpc_address(server)]
-    shown = {
-        "--ca-file": access.ca_file,
-        "--certificate-file": access.certificate_file,
-        "--key-file": access.key_file,
-        "--token-file": access.token_file,
-    }
-    options = [str(part) for pair in shown.items() for part in pair]
-    command = [
-        "recommend",
-        "--user-history",
-        "a",
-        "--k",
-        "2",
-        "--model-name",
-        NAME,
-        "--json",
-        "--tls",
-        *protocol,
-        *options,
-    ]
-    result = CliRunner().invoke(app, command)
+    command = ["recommend", "--user-history", "a", "--k", "2", "--model-name", NAME, "--json", *protocol]
+    result = CliRunner().invoke(app, [*command, *options(access)])
     assert result.exit_code == 0 and '"item_id"' in result.output, result.output
 
 

@@ -60,7 +60,7 @@ def catalogue(tmp_path: Path) -> Path:
 def test_a_row_for_each_concurrency(toy_server: Stubs, catalogue: Path, tmp_path: Path) -> None:
     output = tmp_path / "rows.json"
     options = ["--concurrency", "1,4", "--seconds", "0.5", "--catalogue", str(catalogue), "--output", str(output)]
-    command = ["--address", toy_server.address, "--model-name", NAME, "--k", "2", "--history-length", "3", *options]
+    command = ["--server", toy_server.address, "--model-name", NAME, "--k", "2", "--history-length", "3", *options]
     result = runner.invoke(app, command, catch_exceptions=False)
     rows = json.loads(output.read_text())
     assert [row["concurrency"] for row in rows] == [1, 4]
@@ -125,7 +125,7 @@ def test_mistakes_are_explained(options: list[str], message: str) -> None:
 
 
 def test_a_refused_request_is_refused_before_the_load(toy_server: Stubs, catalogue: Path) -> None:
-    base = ["--address", toy_server.address, "--catalogue", str(catalogue)]
+    base = ["--server", toy_server.address, "--catalogue", str(catalogue)]
     with pytest.raises(RecommendError, match="does not serve what was asked for"):
         runner.invoke(app, [*base, "--model-name", "other"], catch_exceptions=False)
     with pytest.raises(RecommendError, match="k must lie between"):
