@@ -12,6 +12,8 @@ MAX_ATTEMPTS = 5
 FIRST_PAUSE_SECONDS = 0.1
 LONGEST_PAUSE_SECONDS = 2.0
 RETRIED = (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.RESOURCE_EXHAUSTED)
+Rows = list[list[str]] | list[int] | list[bool]
+Version = int | str | None
 _AWAY = {*RETRIED, grpc.StatusCode.DEADLINE_EXCEEDED}
 _ASSERTION = re.compile(r"assertion failed: \[(.+?)\]( \[|$)")
 
@@ -84,6 +86,21 @@ class Question:
             )
         if self.allow is not None and not any(self.allow):
             raise QuestionError("`allow` holds no item id, so nothing could be recommended. Leave it out to allow all.")
+
+
+def inputs(question: Question) -> dict[str, Rows]:
+    """Every input has a row for each history, as TF Serving's batching asks; what is not asked is not sent."""
+    batch = len(question.histories)
+    asked: dict[str, Rows | None] = {
+        "history_item_ids": padded(question.histories),
+        "k": [question.k] * batch,
+        "exclude_item_ids": padded([question.exclude] * batch),
+        "filter_seen": [question.filter_seen] * batch,
+        "allow_item_ids": None if question.allow is None else padded([question.allow] * batch),
+        "num_steps": None if question.num_steps is None else [question.num_steps] * batch,
+        "seed": None if question.seed is None else [question.seed] * batch,
+    }
+    return {alias: rows for alias, rows in asked.items() if rows is not None}
 
 
 def padded(rows: Sequence[Sequence[str]]) -> list[list[str]]:

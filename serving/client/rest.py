@@ -1,10 +1,8 @@
 """A REST client for the recommender; unlike the gRPC client it needs no TensorFlow."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from time import monotonic
-from types import TracebackType
-from typing import Any
 from urllib.parse import quote
 
 import grpc
@@ -17,17 +15,14 @@ from serving.client.recommendation import (
     LONGEST_PAUSE_SECONDS,
     MAX_ATTEMPTS,
     RETRIED,
-    Question,
     Recommendation,
     RecommendError,
+    Rows,
+    Version,
     answer,
-    explain,
-    fallback_answers,
-    headers,
-    padded,
 )
+from serving.client.recommender import Recommender
 
-_START_COMMAND = "dimerec serve --model-base-path DIR --rest-api-port 8501"
 _CODES: dict[int, grpc.StatusCode] = {
     HTTPStatus.BAD_REQUEST: grpc.StatusCode.INVALID_ARGUMENT,
     HTTPStatus.UNAUTHORIZED: grpc.StatusCode.UNAUTHENTICATED,
@@ -42,10 +37,8 @@ _CODES: dict[int, grpc.StatusCode] = {
 }
 
 
-class RestRecommendClient:
-    """Asks one model of one server over REST. Threads may share it; use it as a context manager or call `close`.
-
-    Calls that find no server, or one that is overloaded, are repeated after growing pauses, within their deadline.
+class RestRecommendClient(Recommender):
+    """A `Recommender` over REST.
 
     Args:
         address: `host:port` of the REST server, or its URL, such as `https://recommender.example`.
@@ -55,6 +48,8 @@ class RestRecommendClient:
         access: TLS and token; a URL says itself whether TLS is spoken.
     """
 
+    start_command = "dimerec serve --model-base-path DIR --rest-api-port 8501"
+
     def __init__(
         self,
         address: str,
@@ -63,41 +58,17 @@ class RestRecommendClient:
         fallback: Sequence[str] = (),
         access: Access = OPEN,
     ) -> None:
-        self._address = address
+        super().__init__(address, timeout_seconds, fallback)
         self._model_url = f"{access.url(address)}/v1/models/{quote(model_name, safe='')}"
-        self._timeout_seconds = timeout_seconds
-        self._fallback = tuple(fallback)
         self._session = access.session()
-
-    def __enter__(self) -> "RestRecommendClient":
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        self.close()
 
     def close(self) -> None:
         """Closes the connections."""
         self._session.close()
 
-    def recommend(
-        self,
-        histories: Sequence[Sequence[str]],
-        k: int = 10,
-        exclude: Sequence[str] = (),
-        filter_seen: bool = False,
-        version: int | None = None,
-        experiment_bucket: str = "",
-        user_id: str = "",
-        allow: Sequence[str] | None = None,
-        num_steps: int | None = None,
-        seed: int | None = None,
+    def _ask(
+        self, rows_of_inputs: Mapping[str, Rows], version: Version, sent: Mapping[str, str]
     ) -> list[Recommendation]:
-        """Asks for what comes next after each history; as `RecommendClient.recommend`, with the same errors."""
-        question = Question(histories, k, exclude, filter_seen, allow, num_steps, seed)
-        if not histories:
-            return []
         end = monotonic() + self._timeout_seconds
         retrying = tenacity.Retrying(
             retry=tenacity.retry_if_exception(_is_retried),
@@ -105,18 +76,15 @@ class RestRecommendClient:
             stop=tenacity.stop_after_attempt(MAX_ATTEMPTS) | tenacity.stop_before_delay(self._timeout_seconds),
             reraise=True,
         )
-        try:
-            return retrying(self._ask, _inputs(question), version, headers(experiment_bucket, user_id), end)
-        except RecommendError as error:
-            return fallback_answers(question, self._fallback, error)
+        return retrying(self._ask_once, rows_of_inputs, version, sent, end)
 
-    def _ask(
-        self, inputs: dict[str, Any], version: int | None, sent_headers: dict[str, str], end: float
+    def _ask_once(
+        self, rows_of_inputs: Mapping[str, Rows], version: Version, sent: Mapping[str, str], end: float
     ) -> list[Recommendation]:
-        url = f"{self._model_url}{'' if version is None else f'/versions/{version}'}:predict"
+        url = f"{self._model_url}{_place(version)}:predict"
         left = max(0.001, end - monotonic())
         try:
-            response = self._session.post(url, json={"inputs": inputs}, headers=sent_headers, timeout=left)
+            response = self._session.post(url, json={"inputs": rows_of_inputs}, headers=sent, timeout=left)
         except requests.Timeout as error:
             raise self._explain(grpc.StatusCode.DEADLINE_EXCEEDED, str(error)) from error
         except requests.RequestException as error:
@@ -132,30 +100,15 @@ class RestRecommendClient:
             details = f"its answer holds no recommendations: {response.text[:200]}"
             raise self._explain(grpc.StatusCode.UNKNOWN, details) from error
 
-    def _explain(self, code: grpc.StatusCode, details: str) -> RecommendError:
-        return explain(code, details, self._address, self._timeout_seconds, _START_COMMAND)
-
 
 def _is_retried(error: BaseException) -> bool:
     return isinstance(error, RecommendError) and error.code in RETRIED
 
 
-def _inputs(question: Question) -> dict[str, Any]:
-    """Every input has a row for each history, as TF Serving's batching asks; what is not asked is not sent."""
-    batch = len(question.histories)
-    inputs: dict[str, Any] = {
-        "history_item_ids": padded(question.histories),
-        "k": [question.k] * batch,
-        "exclude_item_ids": padded([question.exclude] * batch),
-        "filter_seen": [question.filter_seen] * batch,
-    }
-    if question.allow is not None:
-        inputs["allow_item_ids"] = padded([question.allow] * batch)
-    if question.num_steps is not None:
-        inputs["num_steps"] = [question.num_steps] * batch
-    if question.seed is not None:
-        inputs["seed"] = [question.seed] * batch
-    return inputs
+def _place(version: Version) -> str:
+    if version is None:
+        return ""
+    return f"/labels/{quote(version, safe='')}" if isinstance(version, str) else f"/versions/{version}"
 
 
 def _reason(response: requests.Response) -> str:

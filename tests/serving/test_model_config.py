@@ -10,6 +10,8 @@ from google.protobuf import text_format
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from tensorflow_serving.apis import get_model_status_pb2, model_management_pb2
 
+from serving.client.client import RecommendClient, RecommendError
+from serving.client.rest import RestRecommendClient
 from serving.server.app import start_server
 from serving.server.errors import ServerStartError
 from serving.server.model_config import ModelSettings, VersionPolicy, read_model_config
@@ -78,6 +80,20 @@ def test_labels_choose_and_move_and_status_knows_them(three: Path) -> None:
         with pytest.raises(grpc.RpcError, match="Unrecognized servable version label: canary") as caught:
             stubs.answered_by("canary")
         assert caught.value.code() is grpc.StatusCode.INVALID_ARGUMENT
+
+
+@pytest.mark.parametrize("rest", [False, True])
+def test_clients_ask_for_labels_and_versions(three: Path, rest: bool) -> None:
+    with serving(ModelSettings(three, labels={"stable": 3})) as stubs:
+        client = RestRecommendClient(stubs.rest_address, NAME) if rest else RecommendClient(stubs.address, NAME)
+        with client:
+            assert client.recommend([["a"]], k=2, version="stable") == client.recommend([["a"]], k=2, version=3)
+            with pytest.raises(RecommendError, match="Unrecognized servable version label: a/b") as caught:
+                client.recommend([["a"]], k=2, version="a/b")
+            assert caught.value.code is grpc.StatusCode.INVALID_ARGUMENT
+            with pytest.raises(RecommendError) as caught:
+                client.recommend([["a"]], k=2, version=2)
+            assert caught.value.code is grpc.StatusCode.NOT_FOUND
 
 
 def test_a_label_moves_and_its_old_version_goes_without_a_failed_request(three: Path) -> None:
