@@ -1,5 +1,8 @@
 """Builds the index of an export, as wide as its target recall asks."""
 
+from collections.abc import Callable
+from typing import TypeVar
+
 import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
@@ -10,7 +13,9 @@ from dimerec_tf.retrieval.approximate import EXHAUSTIVE_BELOW, ApproximateRetrie
 from dimerec_tf.retrieval.exact import ModelScorer
 from dimerec_tf.retrieval.ivf import IvfIndex, default_leaves
 
-FIRST_SHARE = 32
+FIRST_SHARE = 128  # of the leaves, where the search for their number begins
+
+Built = TypeVar("Built")
 
 
 def ivf_retriever(scorer: ModelScorer, export: ExportConfig, histories: NDArray[np.int64]) -> ApproximateRetriever:
@@ -27,8 +32,7 @@ def ivf_retriever(scorer: ModelScorer, export: ExportConfig, histories: NDArray[
 
 
 def scann_retriever(scorer: ModelScorer, export: ExportConfig, histories: NDArray[np.int64]) -> ApproximateRetriever:
-    """Doubles the leaves that are searched, from a 32nd of them, until `target_recall` is found; all of them below
-    20,000 items.
+    """With leaves searched by `wide_enough`; all of them below 20,000 items.
 
     Raises:
         ImportError: ScaNN is not installed.
@@ -37,10 +41,32 @@ def scann_retriever(scorer: ModelScorer, export: ExportConfig, histories: NDArra
 
     num_items = scorer.item_vectors.shape[0]
     leaves = min(export.leaves or max(int(num_items**0.5), 1), num_items)
-    searched = leaves if num_items < EXHAUSTIVE_BELOW else max(leaves // FIRST_SHARE, 1)
-    while True:
+
+    def build(searched: int) -> ApproximateRetriever:
         index = ScannIndex(scorer.item_vectors, candidates_for(export.max_k, num_items), leaves, searched)
-        retriever = ApproximateRetriever(scorer, index, export.max_k)
-        if searched == leaves or index_recall(retriever, histories)["recall"] >= export.target_recall:
-            return retriever
+        return ApproximateRetriever(scorer, index, export.max_k)
+
+    if num_items < EXHAUSTIVE_BELOW:
+        return build(leaves)
+    return wide_enough(
+        build, lambda retriever: index_recall(retriever, histories)["recall"], leaves, export.target_recall
+    )
+
+
+def wide_enough(
+    build: Callable[[int], Built], recall: Callable[[Built], float], leaves: int, target_recall: float
+) -> Built:
+    """Builds an index that searches a 128th of its leaves, and twice as many until its recall is there.
+
+    Args:
+        build: takes how many leaves are searched.
+        recall: of what was built.
+        leaves: all there are.
+        target_recall: between 0 and 1.
+    """
+    searched = max(leaves // FIRST_SHARE, 1)
+    while True:
+        built = build(searched)
+        if searched == leaves or recall(built) >= target_recall:
+            return built
         searched = min(2 * searched, leaves)

@@ -35,8 +35,8 @@ class ApproximateRetriever(tf.Module):
     """Searches an index for the items whose vectors have the largest inner product with the interest vector.
 
     A history without any known item, and one of whose candidates fewer than `max_k` may be returned, are answered by
-    the exact search: no request gets fewer items for it. The answer to a history does not depend on the others in its
-    batch.
+    the exact search: no request gets fewer items for it. Beyond what the index proposes, the answer to a history does
+    not depend on the others in its batch; IVF proposes the same in any batch, ScaNN nearly so.
 
     Args:
         scorer: holds the model and its item vectors.

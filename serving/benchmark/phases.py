@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from time import perf_counter
 from typing import Any
 
 import numpy as np
@@ -15,6 +14,7 @@ from dimerec_tf.export.indexes import ivf_retriever
 from dimerec_tf.retrieval.exact import ModelScorer
 from serving.benchmark.exports import MEASURING, TUNING, Case, Exports
 from serving.benchmark.served import MODEL, K, running_echo, running_server
+from serving.benchmark.timing import medians
 from serving.loadtest.load import Load, run_load
 from serving.loadtest.requests import check_answered, predict_requests
 from serving.server.batching import Batcher
@@ -71,10 +71,10 @@ def _server_parts(version: Path, requests: list[bytes], repeats: int) -> dict[st
         "graph_ms": lambda number: signature.compute(arrays[number % len(arrays)], aliases),
         "batched_ms": lambda number: batcher.run(signature, arrays[number % len(arrays)], aliases, Call()),
     }
-    medians = _medians(parts, repeats)
+    times = medians(parts, repeats)
     batcher.close()
-    batched = medians.pop("batched_ms")
-    return {**medians, "batching_ms": round(batched - medians["graph_ms"], 4)}
+    batched = times.pop("batched_ms")
+    return {**times, "batching_ms": round(batched - times["graph_ms"], 4)}
 
 
 def _protos(signature: Signature, request: bytes, answer: dict[str, np.ndarray]) -> bytes:
@@ -91,7 +91,7 @@ def _graph_parts(exports: Exports, catalogue: int, repeats: int) -> dict[str, fl
     )
     histories = [tf.constant(row[np.newaxis]) for row in exports.histories(catalogue, MEASURING)]
     guidance, query = gem(histories[0]), model.query(histories[0])[:, 0]
-    return _medians(
+    return medians(
         {
             "gem_ms": lambda number: gem(histories[number % len(histories)]).numpy(),
             "walk_ms": lambda number: walk(guidance).numpy(),
@@ -99,14 +99,3 @@ def _graph_parts(exports: Exports, catalogue: int, repeats: int) -> dict[str, fl
         },
         repeats,
     )
-
-
-def _medians(parts: Timed, repeats: int) -> dict[str, float]:
-    """They take turns, so that what else the machine does meets all of them."""
-    times: dict[str, list[float]] = {name: [] for name in parts}
-    for number in range(repeats):
-        for name, run in parts.items():
-            started = perf_counter()
-            run(number)
-            times[name].append((perf_counter() - started) * 1e3)
-    return {name: round(float(np.median(values)), 4) for name, values in times.items()}

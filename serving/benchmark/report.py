@@ -1,6 +1,5 @@
 """Writes what was measured: rows for programs, a page with plots for people."""
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +9,7 @@ import pandas as pd
 from dimerec_tf.figures.drawing import STYLE
 from serving.benchmark.plots import PLOTS
 from serving.benchmark.targets import target_rows
+from serving.results import merge_results
 
 Rows = list[dict[str, Any]]
 KEYS = ("search", "load", "phases")
@@ -56,9 +56,7 @@ def write_report(measured: dict[str, Rows], results: Path, page: Path) -> None:
         page: Markdown file; plots go to `images/serving` beside it.
     """
     rows = {**{key: measured[key] for key in KEYS}, "targets": target_rows(measured)}
-    former = json.loads(results.read_text()) if results.exists() else {}
-    results.parent.mkdir(parents=True, exist_ok=True)
-    results.write_text(json.dumps({**former, **rows}, indent=2) + "\n")
+    merge_results(results, rows)
     images = page.parent / "images" / "serving"
     images.mkdir(parents=True, exist_ok=True)
     with matplotlib.rc_context(STYLE):

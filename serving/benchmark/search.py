@@ -1,21 +1,21 @@
 """Times the search alone: matmul and top-k, the partitioned index, and TFRS' ScaNN layer, side by side."""
 
 from collections.abc import Callable
-from time import perf_counter
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
+from dimerec_tf.export.indexes import wide_enough
 from dimerec_tf.export.recall import BATCH, DEPTH
 from dimerec_tf.retrieval.ivf import IvfIndex, default_leaves
 from dimerec_tf.retrieval.scann import ScannIndex
 from serving.benchmark.exports import MEASURING, TUNING, Exports
+from serving.benchmark.timing import medians
 
 Search = Callable[[tf.Tensor], tuple[tf.Tensor, tf.Tensor]]
 BATCHES = (1, 32)
-FIRST_SHARE = 128  # a 128th of the leaves, then twice as many until the recall is there
 
 
 def search_rows(exports: Exports, catalogue: int, repeats: int) -> list[dict[str, Any]]:
@@ -50,7 +50,7 @@ def search_rows(exports: Exports, catalogue: int, repeats: int) -> list[dict[str
             "index": name,
             "recall@50": round(recalls[name], 4),
             "batch": batch,
-            "p50_ms": round(milliseconds, 4),
+            "p50_ms": milliseconds,
         }
         for batch in BATCHES
         for name, milliseconds in _medians(compiled, queries, batch, repeats).items()
@@ -81,12 +81,13 @@ def _ivf(vectors: NDArray[np.float32], tuning: NDArray[np.float32], target: floa
 
 def _scann(vectors: NDArray[np.float32], tuning: NDArray[np.float32], target: float) -> Search:
     leaves = int(len(vectors) ** 0.5)
-    best, searched = _rows(_matmul(vectors), tuning), max(leaves // FIRST_SHARE, 1)
-    while True:
-        index = ScannIndex(tf.constant(vectors), DEPTH, leaves, searched)
-        if searched == leaves or _recall(_rows(index.candidates, tuning), best) >= target:
-            return index.candidates
-        searched = min(2 * searched, leaves)
+    best = _rows(_matmul(vectors), tuning)
+    return wide_enough(
+        lambda searched: ScannIndex(tf.constant(vectors), DEPTH, leaves, searched),
+        lambda index: _recall(_rows(index.candidates, tuning), best),
+        leaves,
+        target,
+    ).candidates
 
 
 def _rows(search: Search, queries: NDArray[np.float32]) -> NDArray[np.int64]:
@@ -98,12 +99,11 @@ def _recall(found: NDArray[np.int64], best: NDArray[np.int64]) -> float:
     return float((found[:, :, np.newaxis] == best[:, np.newaxis]).any(axis=1).mean())
 
 
+def _timed(search: Search, batches: list[tf.Tensor]) -> Callable[[int], object]:
+    return lambda number: search(batches[number])[1].numpy()
+
+
 def _medians(searches: dict[str, Search], queries: NDArray[np.float32], batch: int, repeats: int) -> dict[str, float]:
-    times: dict[str, list[float]] = {name: [] for name in searches}
-    for repeat in range(repeats):
-        part = tf.constant(np.take(queries, range(repeat * batch, (repeat + 1) * batch), axis=0, mode="wrap"))
-        for name, search in searches.items():
-            started = perf_counter()
-            search(part)[1].numpy()
-            times[name].append((perf_counter() - started) * 1e3)
-    return {name: float(np.median(values)) for name, values in times.items()}
+    taken = (range(number * batch, (number + 1) * batch) for number in range(repeats))
+    batches = [tf.constant(np.take(queries, rows, axis=0, mode="wrap")) for rows in taken]
+    return medians({name: _timed(search, batches) for name, search in searches.items()}, repeats)

@@ -1,6 +1,5 @@
 """Servers in processes of their own, as they run beside a client on one machine."""
 
-import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -15,11 +14,10 @@ from dimerec_tf.errors import DimeRecError
 from serving.benchmark.exports import Case, Exports
 from serving.loadtest.load import run_load
 from serving.loadtest.requests import check_answered, predict_requests
+from serving.server_process import START_SECONDS, ServerProcess, free_port
 
 MODEL = "dimerec"
 K = 10
-START_SECONDS = 600
-_DIMEREC = "from dimerec_tf.cli.main import run; run()"
 BATCHING = """max_batch_size { value: 32 }
 batch_timeout_micros { value: 0 }
 max_enqueued_batches { value: 100 }
@@ -57,40 +55,33 @@ def load_rows(
 @contextmanager
 def running_server(base: Path, batching: bool) -> Iterator[str]:
     """`dimerec serve` for the time of the block; gives its address."""
-    command = [sys.executable, "-c", _DIMEREC, "serve", "--model-base-path", str(base)]
+    options: list[str] = []
     if batching:
         file = base.parent / "batching.config"
         file.write_text(BATCHING)
-        command += ["--enable-batching", "--batching-parameters-file", str(file)]
-    with _running(command, base.parent / "server.log") as address:
-        yield address
+        options = ["--enable-batching", "--batching-parameters-file", str(file)]
+    server = ServerProcess(base, MODEL, free_port(), free_port(), base.parent / "server.log", options)
+    server.start()
+    try:
+        yield server.address
+    finally:
+        server.terminate()
 
 
 @contextmanager
 def running_echo(log: Path) -> Iterator[str]:
     """A server that only sends bytes back, see `echo`."""
-    with _running([sys.executable, "-m", "serving.benchmark.echo"], log) as address:
-        yield address
-
-
-@contextmanager
-def _running(command: list[str], log: Path) -> Iterator[str]:
-    port = _free_port()
+    port = free_port()
     with log.open("w") as output:
-        process = subprocess.Popen([*command, "--port", str(port)], stdout=output, stderr=output)
+        command = [sys.executable, "-m", "serving.benchmark.echo", "--port", str(port)]
+        process = subprocess.Popen(command, stdout=output, stderr=output)
     try:
-        with grpc.insecure_channel(f"localhost:{port}") as channel:
+        with grpc.insecure_channel(f"127.0.0.1:{port}") as channel:
             try:
                 grpc.channel_ready_future(channel).result(START_SECONDS)
             except grpc.FutureTimeoutError:
-                raise DimeRecError(f"The server did not start within {START_SECONDS} s: see {log}.") from None
-        yield f"localhost:{port}"
+                raise DimeRecError(f"The echo did not start within {START_SECONDS:g} s: see {log}.") from None
+        yield f"127.0.0.1:{port}"
     finally:
         process.terminate()
         process.wait()
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("localhost", 0))
-        return probe.getsockname()[1]

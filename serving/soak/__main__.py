@@ -1,15 +1,18 @@
 """`python -m serving.soak`: the soak test, its figures and its verdict."""
 
-import csv
 import json
-import socket
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Annotated
 
+import pandas as pd
 import typer
+from rich.console import Console
 
+from dimerec_tf.cli.main import catching_errors
 from dimerec_tf.environment import silence_native_logs
+from serving.results import merge_results
+from serving.server_process import free_port
 
 
 def main(
@@ -30,14 +33,12 @@ def main(
     from serving.soak.run import soak
 
     with TemporaryDirectory() as folder:
-        record = soak(Path(folder), _free_port(), _free_port(), minutes * 60)
+        say = Console(stderr=True).print
+        record = soak(Path(folder), free_port(), free_port(), minutes * 60, say)
     sections, rows = report(record), per_second(record)
-    _merge(output, sections)
+    merge_results(output, sections)
     if seconds_csv:
-        with seconds_csv.open("w", newline="", encoding="utf-8") as file:
-            writer = csv.DictWriter(file, rows[0])
-            writer.writeheader()
-            writer.writerows(rows)
+        pd.DataFrame(rows).to_csv(seconds_csv, index=False)
     if picture:
         plot(record, rows, picture)
     typer.echo(json.dumps(sections, indent=2))
@@ -45,17 +46,6 @@ def main(
         raise typer.Exit(1)
 
 
-def _merge(file: Path, sections: dict[str, object]) -> None:
-    before = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
-    file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_text(json.dumps({**before, **sections}, indent=2) + "\n", encoding="utf-8")
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 if __name__ == "__main__":
-    typer.run(main)
+    with catching_errors():
+        typer.run(main)

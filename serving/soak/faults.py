@@ -16,11 +16,11 @@ from hypothesis import HealthCheck, Phase, given, seed, settings
 from tensorflow_serving.apis import get_model_status_pb2, model_service_pb2_grpc, predict_pb2
 
 from dimerec_tf.errors import DimeRecError
+from serving.server_process import ServerProcess
 from serving.soak.damage import DAMAGES
 from serving.soak.exports import NAME, Exports, predict_request
 from serving.soak.malformed_grpc import Malformed, malformed
 from serving.soak.malformed_rest import MalformedRest, malformed_rest
-from serving.soak.server_process import ServerProcess
 from serving.soak.traffic import DEADLINE_SECONDS, OPTIONS
 
 PREDICT = "/tensorflow.serving.PredictionService/Predict"
@@ -48,6 +48,7 @@ class Faults:
     Attributes:
         server: it is done to.
         exports: the versions.
+        say: is told each thing once it is done.
         events: done so far.
         problems: a sentence for everything that the server did not do as it should.
         refusals: how malformed requests were answered, by status.
@@ -55,6 +56,7 @@ class Faults:
 
     server: ServerProcess
     exports: Exports
+    say: Callable[[str], None]
     events: list[Event] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
     refusals: Counter[str] = field(default_factory=Counter)
@@ -179,6 +181,7 @@ class Faults:
         started = time.monotonic()
         yield
         self.events.append(Event(kind, started, time.monotonic()))
+        self.say(f"{kind}: {self.events[-1].ended - started:.1f} s, {len(self.problems)} problems so far")
 
     def _until_state(self, version: int, state: int) -> None:
         self._until(lambda states: states.get(version) == state)

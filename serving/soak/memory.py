@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import psutil
 
-from serving.soak.server_process import ServerProcess
+from serving.server_process import ServerProcess
 
 INTERVAL_SECONDS = 1.0
 

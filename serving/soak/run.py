@@ -1,16 +1,17 @@
 """The schedule: what is done to the server when."""
 
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import grpc
 
 from dimerec_tf.errors import DimeRecError
+from serving.server_process import ServerProcess
 from serving.soak.exports import NAME, Exports
 from serving.soak.faults import Faults
 from serving.soak.memory import MemoryWatch
 from serving.soak.report import Record
-from serving.soak.server_process import ServerProcess
 from serving.soak.traffic import Traffic
 
 QUIET_SECONDS = 5.0
@@ -18,7 +19,7 @@ SETTLING_SECONDS = 5.0  # after a start, not counted as steady
 SWAPS = 3  # in each round
 
 
-def soak(folder: Path, port: int, rest_port: int, seconds: float) -> Record:
+def soak(folder: Path, port: int, rest_port: int, seconds: float, say: Callable[[str], None]) -> Record:
     """Runs a server, asks it without pause, and does to it what may happen to it, round after round.
 
     The first round and the last end with kill -9; between them one process has to last.
@@ -28,6 +29,7 @@ def soak(folder: Path, port: int, rest_port: int, seconds: float) -> Record:
         port: for gRPC.
         rest_port: for REST.
         seconds: after which no new round begins.
+        say: is told what was done to the server, as it is done.
 
     Raises:
         DimeRecError: the server did not start at all.
@@ -36,7 +38,7 @@ def soak(folder: Path, port: int, rest_port: int, seconds: float) -> Record:
     server = ServerProcess(exports.base, NAME, port, rest_port, folder / "server.log")
     server.start()
     traffic, memory = Traffic(server.address, server.rest_address, exports), MemoryWatch(server)
-    faults = Faults(server, exports)
+    faults = Faults(server, exports, say)
     started = time.monotonic()
     traffic.start()
     memory.start()

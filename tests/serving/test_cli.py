@@ -20,7 +20,8 @@ from dimerec_tf.cli.serve import serve
 from dimerec_tf.errors import DimeRecError
 from serving.client.client import RecommendClient, RecommendError
 from serving.request_log.files import read_request_log
-from tests.serving.running import TIMEOUT, Stubs, free_port, until
+from serving.server_process import free_port
+from tests.serving.running import TIMEOUT, Stubs, until
 from tests.serving.toy import NAME, TOO_LARGE, request
 
 TOKEN = [("authorization", "Bearer secret")]

@@ -21,7 +21,8 @@ from serving.request_log.files import read_request_log
 from serving.request_log.request_log import RequestLog
 from serving.server.options import ServerOptions
 from serving.server.rest.server import RestServer, listen
-from tests.serving.running import Stubs, free_port, serving
+from serving.server_process import free_port
+from tests.serving.running import Stubs, serving
 from tests.serving.toy import NAME, TOO_LARGE
 
 Client = type[RecommendClient] | type[RestRecommendClient]

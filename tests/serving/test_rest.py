@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 from serving.server.app import start_server
 from serving.server.errors import ServerStartError
 from serving.server.options import ServerOptions
-from tests.serving.running import TIMEOUT, Stubs, free_port, serving, until
+from serving.server_process import free_port
+from tests.serving.running import TIMEOUT, Stubs, serving, until
 from tests.serving.test_predict import answer
 from tests.serving.toy import CATALOGUE, NAME, TOO_LARGE, request
 

@@ -8,8 +8,8 @@ import grpc
 import pytest
 from tensorflow_serving.apis import prediction_service_pb2_grpc
 
-from serving.soak.server_process import ServerProcess
-from tests.serving.running import TIMEOUT, free_port, until
+from serving.server_process import ServerProcess, free_port
+from tests.serving.running import TIMEOUT, until
 from tests.serving.toy import NAME, request, slow_request
 
 FEW_FILES = 1024

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from serving.soak.__main__ import _merge
+from serving.results import merge_results
 from serving.soak.faults import Event
 from serving.soak.memory import Sample
 from serving.soak.report import Record, per_second, report
@@ -80,6 +80,7 @@ def test_every_second_has_a_row() -> None:
 
 def test_other_sections_of_the_file_stay(tmp_path: Path) -> None:
     file = tmp_path / "benchmarks" / "serving.json"
-    _merge(file, {"swap": 1})
-    _merge(file, {"load": [], "swap": 2})
+    merge_results(file, {"swap": float("nan")})
+    assert json.loads(file.read_text()) == {"swap": None}
+    merge_results(file, {"load": [], "swap": 2})
     assert json.loads(file.read_text()) == {"swap": 2, "load": []}

@@ -16,7 +16,8 @@ from dimerec_tf.errors import DimeRecError
 from serving.client.client import RecommendError
 from serving.loadtest.load import run_load
 from serving.loadtest.requests import drawn_histories, predict_requests, read_histories
-from tests.serving.running import Stubs, free_port
+from serving.server_process import free_port
+from tests.serving.running import Stubs
 from tests.serving.toy import CATALOGUE, MAX_K, NAME
 
 app = typer.Typer()

@@ -1,7 +1,9 @@
 """`dimerec serve` as a process of its own."""
 
+import socket
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import grpc
@@ -22,9 +24,12 @@ class ServerProcess:
         port: for gRPC.
         rest_port: for REST.
         log: where what it prints goes.
+        options: further ones of `dimerec serve`.
     """
 
-    def __init__(self, base: Path, name: str, port: int, rest_port: int, log: Path) -> None:
+    def __init__(
+        self, base: Path, name: str, port: int, rest_port: int, log: Path, options: Sequence[str] = ()
+    ) -> None:
         self.name = name
         self.address = f"127.0.0.1:{port}"
         self.rest_address = f"127.0.0.1:{rest_port}"
@@ -33,6 +38,7 @@ class ServerProcess:
             *(sys.executable, "-c", "from dimerec_tf.cli.main import run; run()", "serve"),
             *("--model-base-path", str(base), "--model-name", name),
             *("--port", str(port), "--rest-api-port", str(rest_port)),
+            *options,
         ]
 
     def start(self) -> None:
@@ -81,3 +87,10 @@ class ServerProcess:
             answer = health_pb2_grpc.HealthStub(channel).Check(request, timeout=5)
         if answer.status != health_pb2.HealthCheckResponse.SERVING:
             raise DimeRecError(f"The server serves no version of {self.name}; see {self._log}.")
+
+
+def free_port() -> int:
+    """A port of this machine that nothing listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
