@@ -145,8 +145,9 @@ IndexName = Literal["ivf", "scann"]
 class ExportConfig(Section):
     """`max_k` bounds the `k` of a request. Beside the exact export there is one for each of `indexes`.
 
-    An index has so many `leaves`, by default the square root of the catalogue's size, and searches as many as find
-    `target_recall` of the exact best 50 items on training histories. Below 20,000 items every index is exact.
+    An index has so many `leaves`, by default twice the square root of the catalogue's size and one below 20,000 items,
+    which is an exact search. It visits as many as find `target_recall` of the exact best 50 items on training
+    histories.
     """
 
     max_k: PositiveInt = 100

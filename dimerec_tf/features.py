@@ -58,7 +58,14 @@ class ItemVocabulary(tf.Module):
 
     def encode(self, ids: tf.Tensor | tf.RaggedTensor) -> tf.Tensor:
         """Ids `[batch, length]` to left-aligned int64 rows `[batch, longest known]`, zeros after the end."""
-        return known_rows(ids, self.table).to_tensor()
+        if isinstance(ids, tf.RaggedTensor):
+            ids = ids.to_tensor("")
+        rows = self.table.lookup(ids) + 1
+        known = tf.cast(rows > 0, tf.int32)
+        order = tf.math.top_k(
+            known, tf.reduce_max(tf.reduce_sum(known, axis=1))
+        ).indices  # of equals the first is first
+        return tf.gather(rows, order, batch_dims=1)
 
     def decode(self, rows: tf.Tensor) -> tf.Tensor:
         """Rows `[...]` to ids `[...]`; row 0 gives ''."""

@@ -6,8 +6,8 @@ import numpy as np
 import tensorflow as tf
 
 from dimerec_tf.layers.denoiser import sinusoids
-from dimerec_tf.layers.guidance.prefixes import whole_history
 from dimerec_tf.layers.layer_norm import LayerNorm
+from dimerec_tf.layers.prefixes import whole_history
 from dimerec_tf.layers.transformer import TransformerBlocks, drop
 
 

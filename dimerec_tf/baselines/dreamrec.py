@@ -8,8 +8,8 @@ from dimerec_tf.baselines.dreamrec_denoiser import DreamRecDenoiser
 from dimerec_tf.config_baselines import DreamRecConfig
 from dimerec_tf.diffusion.schedule import build_schedule
 from dimerec_tf.diffusion.walk import walk_forward, walk_from_noise
-from dimerec_tf.layers.guidance.prefixes import whole_history
 from dimerec_tf.layers.item_table import ItemTable
+from dimerec_tf.layers.prefixes import whole_history
 from dimerec_tf.layers.transformer import CausalTransformer
 from dimerec_tf.losses import reconstruction
 from dimerec_tf.models.base import Losses, SequenceModel

@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 
 from dimerec_tf.baselines.softmax_model import SoftmaxModel
 from dimerec_tf.config_baselines import GRU4RecConfig
-from dimerec_tf.layers.guidance.prefixes import whole_history
+from dimerec_tf.layers.prefixes import whole_history
 from dimerec_tf.layers.transformer import drop
 
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from dimerec_tf.config import Config, IndexName
 from dimerec_tf.export.evaluation import evaluator_signatures
-from dimerec_tf.export.indexes import ivf_retriever, scann_retriever
+from dimerec_tf.export.indexes import indexed_retriever
 from dimerec_tf.export.module import RecommenderModule
 from dimerec_tf.export.recall import index_recall
 from dimerec_tf.export.signatures import serving_signatures
@@ -22,7 +22,6 @@ from dimerec_tf.retrieval.approximate import ApproximateRetriever
 from dimerec_tf.retrieval.exact import ExactRetriever, ModelScorer, Scorer
 
 RECORD = "assets.extra/dimerec.json"
-_BUILDERS = {"ivf": ivf_retriever, "scann": scann_retriever}
 
 
 def save_exact(scorer: Scorer, vocabulary_file: Path, config: Config, path: Path) -> None:
@@ -54,7 +53,7 @@ def save_indexed(
         ImportError: `scann`, and ScaNN is not installed.
     """
     started = time.monotonic()
-    retriever = _BUILDERS[index](scorer, config.export, histories)
+    retriever = indexed_retriever(index, scorer, config.export, histories)
     seconds = round(time.monotonic() - started, 1)
     facts = {
         "index": index,

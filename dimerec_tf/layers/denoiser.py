@@ -5,8 +5,8 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from dimerec_tf.layers.guidance.prefixes import masked_softmax
 from dimerec_tf.layers.guidance.present import is_present
+from dimerec_tf.layers.prefixes import masked_softmax
 from dimerec_tf.layers.transformer import drop
 
 # Of full strength the correction learns faster than the guidance that it corrects, and hinders it: see docs/adr/0008.

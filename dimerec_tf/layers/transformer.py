@@ -5,6 +5,7 @@ from typing import Any
 import tensorflow as tf
 
 from dimerec_tf.layers.layer_norm import LayerNorm
+from dimerec_tf.layers.prefixes import visible_events
 
 
 class TransformerBlocks(tf.keras.layers.Layer):
@@ -20,9 +21,11 @@ class TransformerBlocks(tf.keras.layers.Layer):
         states: `[batch, length, dim]`.
         rows: int `[batch, length]`, 0 at padding, which no event sees.
         seed: int `[2]` of the dropout; none without it.
+        wanted: int `[batch, count]`, the positions whose states are returned; all without it. The last block computes
+            no others.
 
     Returns:
-        `[batch, length, dim]`, not normalised; what stands at padding means nothing.
+        `[batch, length or count, dim]`, not normalised; what stands at padding means nothing.
     """
 
     def __init__(
@@ -51,11 +54,20 @@ class TransformerBlocks(tf.keras.layers.Layer):
             self.norms += [LayerNorm(dtype=policy) for _ in range(2)]
         super().build(input_shape)
 
-    def call(self, states: tf.Tensor, rows: tf.Tensor, seed: tf.Tensor | None = None) -> tf.Tensor:
-        present = (rows > 0)[:, tf.newaxis, :]
+    def call(
+        self, states: tf.Tensor, rows: tf.Tensor, seed: tf.Tensor | None = None, wanted: tf.Tensor | None = None
+    ) -> tf.Tensor:
+        visible = (
+            visible_events(rows > 0) if self.causal else tf.repeat((rows > 0)[:, tf.newaxis], tf.shape(rows)[1], axis=1)
+        )
         for block in range(self.num_blocks):
             normed = self.norms[2 * block](states)
-            attended = self.attentions[block](normed, normed, attention_mask=present, use_causal_mask=self.causal)
+            queries = normed
+            if wanted is not None and block == self.num_blocks - 1:
+                states, queries, visible = (
+                    tf.gather(part, wanted, axis=1, batch_dims=1) for part in (states, normed, visible)
+                )
+            attended = self.attentions[block](queries, normed, attention_mask=visible)
             states += drop(attended, self.dropout, seed, 2 * block)
             normed = self.norms[2 * block + 1](states)
             states += drop(self.outputs_[block](self.hiddens[block](normed)), self.dropout, seed, 2 * block + 1)
@@ -86,9 +98,10 @@ class CausalTransformer(tf.keras.layers.Layer):
         vectors: `[batch, length, dim]`, oldest first.
         rows: int `[batch, length]`, 0 at padding.
         seed: int `[2]` of the dropout; none without it.
+        wanted: see `TransformerBlocks`.
 
     Returns:
-        `[batch, length, dim]`; what stands at padding means nothing.
+        `[batch, length or count, dim]`; what stands at padding means nothing.
     """
 
     def __init__(
@@ -112,11 +125,13 @@ class CausalTransformer(tf.keras.layers.Layer):
         self.positions = self.add_weight("positions", [self.max_history, input_shape[-1]], initializer=near_zero)
         super().build(input_shape)
 
-    def call(self, vectors: tf.Tensor, rows: tf.Tensor, seed: tf.Tensor | None = None) -> tf.Tensor:
+    def call(
+        self, vectors: tf.Tensor, rows: tf.Tensor, seed: tf.Tensor | None = None, wanted: tf.Tensor | None = None
+    ) -> tf.Tensor:
         positions = tf.cast(self.positions, vectors.dtype)[: tf.shape(vectors)[1]]
         embedded = vectors * tf.cast(vectors.shape[-1], vectors.dtype) ** 0.5 + positions
         embedded = drop(embedded, self.dropout, seed, 2 * self.num_blocks)
-        return self.norm(self.blocks(embedded, rows, seed))
+        return self.norm(self.blocks(embedded, rows, seed, wanted))
 
     def get_config(self) -> dict[str, Any]:
         return {

@@ -11,6 +11,7 @@ from dimerec_tf.diffusion.walk import ChosenSteps, walk_forward, walk_from_noise
 from dimerec_tf.layers.denoiser import Denoiser
 from dimerec_tf.layers.guidance import build_guidance
 from dimerec_tf.layers.guidance.present import fill_absent, route_hard
+from dimerec_tf.layers.guidance.rule import RuleInterest, zero_absent
 from dimerec_tf.layers.item_table import ItemTable
 from dimerec_tf.layers.transformer import CausalTransformer
 from dimerec_tf.losses import reconstruction, sampled_softmax
@@ -67,6 +68,9 @@ class DimeRec(SequenceModel):
     def interests(self, history: tf.Tensor) -> tf.Tensor:
         """The guidance sequence: `[batch, length]` rows to `[batch, interests, dim]` (zeros for an empty history)."""
         recent = recent_events(history, self.config.max_history)
+        if isinstance(self.guidance, RuleInterest):  # which needs few states
+            positions = self.guidance.positions(recent)
+            return zero_absent(self._states(recent, wanted=tf.maximum(positions, 0)), positions)
         return self.guidance(self._states(recent), recent)
 
     @property
@@ -133,11 +137,16 @@ class DimeRec(SequenceModel):
             self.draw_seed(6) if training else None,
         )
 
-    def _states(self, rows: tf.Tensor, dropout_seed: tf.Tensor | None = None) -> tf.Tensor:
-        """What GEM reads: item vectors, or the backbone's states of them, `[batch, length, dim]`."""
-        vectors = self.items(rows)
+    def _states(
+        self, rows: tf.Tensor, dropout_seed: tf.Tensor | None = None, wanted: tf.Tensor | None = None
+    ) -> tf.Tensor:
+        """What GEM reads: item vectors, or the backbone's states of them, `[batch, length, dim]`.
+
+        With `wanted`, positions `[batch, count]`, only those of these events.
+        """
         if self.backbone is not None:
-            return self.backbone(vectors, rows, dropout_seed)
+            return self.backbone(self.items(rows), rows, dropout_seed, wanted)
+        vectors = self.items(rows if wanted is None else tf.gather(rows, wanted, batch_dims=1))
         if dropout_seed is None:
             return vectors
         return tf.nn.experimental.stateless_dropout(vectors, self.config.dropout, dropout_seed)

@@ -4,6 +4,7 @@ from typing import Protocol
 
 import numpy as np
 import tensorflow as tf
+from numpy.typing import NDArray
 
 from dimerec_tf.retrieval.exact import ExactRetriever, ModelScorer, has_events, is_blocked
 
@@ -15,14 +16,28 @@ class Index(Protocol):
     """Proposes items for query vectors.
 
     Attributes:
-        name: what the export is called.
         num_candidates: how many it proposes for a query.
-        settings: what it was built with, for the record.
+        leaves_to_search: how many of its leaves it visits for one.
     """
 
-    name: str
     num_candidates: int
-    settings: dict[str, int]
+    leaves_to_search: int
+
+    @property
+    def settings(self) -> dict[str, int]:
+        """What it was built with, for the record."""
+        ...
+
+    def tune(self, queries: NDArray[np.float32], item_vectors: NDArray[np.float32], k: int, recall: float) -> None:
+        """Searches as few leaves as find the share `recall` of the exact best `k` items.
+
+        Args:
+            queries: `[queries, dim]`.
+            item_vectors: what the index was built from.
+            k: how many items of each query are looked for, at most `num_candidates`.
+            recall: between 0 and 1.
+        """
+        ...
 
     def candidates(self, queries: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         """Vectors `[queries, dim]` to inner products float32 and rows int64, both `[queries, num_candidates]`, best
@@ -82,6 +97,17 @@ class ApproximateRetriever(tf.Module):
         scores, rows = (tf.gather(part, by_row, batch_dims=1) for part in (scores, rows))
         repeated = tf.concat([tf.zeros([batch, 1], tf.bool), rows[:, 1:] == rows[:, :-1]], axis=1)
         return tf.where(repeated, -np.inf, scores), rows
+
+
+def exact_rows(queries: NDArray[np.float32], item_vectors: NDArray[np.float32], k: int) -> NDArray[np.int64]:
+    """The rows `[queries, k]` of the items with the largest inner products."""
+    best = [tf.math.top_k(query[np.newaxis] @ item_vectors.T, k).indices.numpy() for query in queries]
+    return np.concatenate(best).astype(np.int64) + 1
+
+
+def default_leaves(num_items: int) -> int:
+    """One leaf, which is an exact search, below 20,000 items; twice the square root of their number above."""
+    return 1 if num_items < EXHAUSTIVE_BELOW else 2 * int(num_items**0.5)
 
 
 def candidates_for(max_k: int, num_items: int) -> int:

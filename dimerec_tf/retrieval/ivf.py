@@ -5,7 +5,7 @@ import tensorflow as tf
 from numpy.typing import NDArray
 from sklearn.cluster import MiniBatchKMeans
 
-from dimerec_tf.retrieval.approximate import EXHAUSTIVE_BELOW
+from dimerec_tf.retrieval.approximate import exact_rows
 
 SEED = 0
 
@@ -32,7 +32,9 @@ class IvfIndex(tf.Module):
         order = np.argsort(assigned, kind="stable")
         self.leaf_of_item = assigned
         self.centres = tf.Variable(centres, trainable=False, name="centres")
-        self.starts = tf.constant(np.searchsorted(assigned[order], np.arange(len(centres) + 1)), tf.int32)
+        ends = np.searchsorted(assigned[order], np.arange(len(centres)), side="right")
+        self.starts = tf.constant(np.concatenate([[0], ends[:-1]]), tf.int32)
+        self.sizes = tf.constant(ends, tf.int32) - self.starts
         self.vectors = tf.Variable(item_vectors[order], trainable=False, name="vectors_by_leaf")
         self.rows = tf.Variable(order + 1, trainable=False, dtype=tf.int64, name="rows_by_leaf")
 
@@ -42,17 +44,8 @@ class IvfIndex(tf.Module):
         return {"leaves": self.centres.shape[0], "leaves_to_search": self.leaves_to_search}
 
     def tune(self, queries: NDArray[np.float32], item_vectors: NDArray[np.float32], k: int, recall: float) -> None:
-        """Sets `leaves_to_search` to the smallest number that finds the share `recall` of the exact best `k` items.
-
-        Args:
-            queries: `[queries, dim]`.
-            item_vectors: what the index was built from.
-            k: how many items of each query are looked for.
-            recall: between 0 and 1.
-        """
-        best = np.concatenate(
-            [tf.math.top_k(query[np.newaxis] @ item_vectors.T, k).indices.numpy() for query in queries]
-        )
+        """See `Index`."""
+        best = exact_rows(queries, item_vectors, k) - 1
         leaf_order = np.argsort(-(queries @ self.centres.numpy().T), axis=1, kind="stable")
         rank_of_leaf = np.argsort(leaf_order, axis=1)
         needed = np.sort(np.take_along_axis(rank_of_leaf, self.leaf_of_item[best], axis=1).ravel())
@@ -62,32 +55,26 @@ class IvfIndex(tf.Module):
         """See `Index`."""
         centres, vectors = tf.convert_to_tensor(self.centres), tf.convert_to_tensor(self.vectors)
         leaves = tf.math.top_k(tf.matmul(queries, centres, transpose_b=True), self.leaves_to_search).indices
+        begins = tf.pad(tf.gather(self.starts, leaves)[..., tf.newaxis], [[0, 0], [0, 0], [0, 1]])
+        sizes = tf.gather(self.sizes, leaves)
+        ends = tf.cumsum(sizes, axis=1)
 
-        def search(query_and_leaves: tuple[tf.Tensor, tf.Tensor]) -> tuple[tf.Tensor, tf.Tensor]:
-            query, visited = query_and_leaves
-            scores, places = [], []
-            for leaf in tf.unstack(visited, self.leaves_to_search):
-                start, end = self.starts[leaf], self.starts[leaf + 1]
-                scores.append(tf.linalg.matvec(vectors[start:end], query))
-                places.append(tf.range(start, end))
-            return self._best(tf.concat(scores, axis=0), tf.concat(places, axis=0))
+        def score(inputs: tuple[tf.Tensor, tf.Tensor, tf.Tensor]) -> tuple[tf.Tensor, tf.Tensor]:
+            """The best items of a query and their places among its leaves' items, filled up with -inf."""
+            query, begins, shapes = inputs
+            leaves = (tf.slice(vectors, *corner) for corner in zip(tf.unstack(begins), tf.unstack(shapes), strict=True))
+            scores = tf.concat([tf.matmul(leaf, query) for leaf in leaves], axis=0)[:, 0]
+            count = tf.minimum(self.num_candidates, tf.shape(scores)[0])
+            best, places = tf.math.top_k(scores, count)
+            missing = [[0, self.num_candidates - count]]
+            return tf.pad(best, missing, constant_values=-np.inf), tf.pad(places, missing)
 
-        scores, places = tf.map_fn(search, (queries, leaves), fn_output_signature=(tf.float32, tf.int32))
-        return scores, tf.gather(tf.convert_to_tensor(self.rows), places)
-
-    def _best(self, scores: tf.Tensor, places: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        """The best `num_candidates` of what was scored, filled up with -inf."""
-        count = tf.minimum(self.num_candidates, tf.shape(scores)[0])
-        best, positions = tf.math.top_k(scores, count)
-        missing = [[0, self.num_candidates - count]]
-        best = tf.pad(best, missing, constant_values=-np.inf)
-        found = tf.pad(tf.gather(places, positions), missing)
-        return tf.ensure_shape(best, [self.num_candidates]), tf.ensure_shape(found, [self.num_candidates])
-
-
-def default_leaves(num_items: int) -> int:
-    """One leaf, which is an exact search, below 20,000 items; the square root of their number above."""
-    return 1 if num_items < EXHAUSTIVE_BELOW else int(num_items**0.5)
+        shapes = tf.stack([sizes, tf.fill(tf.shape(sizes), vectors.shape[1])], axis=2)
+        spec = tf.TensorSpec([self.num_candidates], tf.float32), tf.TensorSpec([self.num_candidates], tf.int32)
+        scores, places = tf.map_fn(score, (queries[..., tf.newaxis], begins, shapes), fn_output_signature=spec)
+        leaf = tf.searchsorted(ends, places, side="right")
+        first = tf.gather(begins[..., 0] - ends + sizes, leaf, batch_dims=1)
+        return scores, tf.gather(tf.convert_to_tensor(self.rows), first + places)
 
 
 def _partition(vectors: NDArray[np.float32], leaves: int) -> tuple[NDArray[np.int64], NDArray[np.float32]]:

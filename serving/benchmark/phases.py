@@ -10,7 +10,7 @@ from tensorflow_serving.apis import predict_pb2
 
 from dimerec_tf.environment import one_thread_per_operation
 from dimerec_tf.errors import DimeRecError
-from dimerec_tf.export.indexes import ivf_retriever
+from dimerec_tf.export.indexes import indexed_retriever
 from dimerec_tf.retrieval.exact import ModelScorer
 from serving.benchmark.exports import MEASURING, TUNING, Case, Exports
 from serving.benchmark.served import MODEL, K, running_echo, running_server
@@ -85,7 +85,7 @@ def _protos(signature: Signature, request: bytes, answer: dict[str, np.ndarray])
 def _graph_parts(exports: Exports, catalogue: int, repeats: int) -> dict[str, float]:
     model = exports.model(catalogue)
     scorer = ModelScorer(model)
-    index = ivf_retriever(scorer, exports.config().export, exports.histories(catalogue, TUNING)).index
+    index = indexed_retriever("ivf", scorer, exports.config().export, exports.histories(catalogue, TUNING)).index
     gem, walk, search = (
         tf.function(part, reduce_retracing=True) for part in (model.interests, model.walk, index.candidates)
     )

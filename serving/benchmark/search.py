@@ -7,10 +7,10 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from dimerec_tf.export.indexes import wide_enough
+from dimerec_tf.config import IndexName
+from dimerec_tf.export.indexes import build_index
 from dimerec_tf.export.recall import BATCH, DEPTH
-from dimerec_tf.retrieval.ivf import IvfIndex, default_leaves
-from dimerec_tf.retrieval.scann import ScannIndex
+from dimerec_tf.retrieval.approximate import default_leaves
 from serving.benchmark.exports import MEASURING, TUNING, Exports
 from serving.benchmark.timing import medians
 
@@ -35,8 +35,8 @@ def search_rows(exports: Exports, catalogue: int, repeats: int) -> list[dict[str
     target = exports.config().export.target_recall
     searches: dict[str, Search] = {
         "exact": _matmul(vectors),
-        "ivf": _ivf(vectors, tuning, target),
-        "scann": _scann(vectors, tuning, target),
+        "ivf": _indexed("ivf", vectors, tuning, target),
+        "scann": _indexed("scann", vectors, tuning, target),
     }
     compiled = {
         name: tf.function(search, input_signature=[tf.TensorSpec([None, vectors.shape[1]])])
@@ -73,21 +73,10 @@ def _matmul(vectors: NDArray[np.float32]) -> Search:
     return search
 
 
-def _ivf(vectors: NDArray[np.float32], tuning: NDArray[np.float32], target: float) -> Search:
-    index = IvfIndex(vectors, DEPTH, default_leaves(len(vectors)))
+def _indexed(name: IndexName, vectors: NDArray[np.float32], tuning: NDArray[np.float32], target: float) -> Search:
+    index = build_index(name, vectors, DEPTH, default_leaves(len(vectors)))
     index.tune(tuning, vectors, DEPTH, target)
     return index.candidates
-
-
-def _scann(vectors: NDArray[np.float32], tuning: NDArray[np.float32], target: float) -> Search:
-    leaves = int(len(vectors) ** 0.5)
-    best = _rows(_matmul(vectors), tuning)
-    return wide_enough(
-        lambda searched: ScannIndex(tf.constant(vectors), DEPTH, leaves, searched),
-        lambda index: _recall(_rows(index.candidates, tuning), best),
-        leaves,
-        target,
-    ).candidates
 
 
 def _rows(search: Search, queries: NDArray[np.float32]) -> NDArray[np.int64]:

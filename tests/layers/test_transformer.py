@@ -62,6 +62,15 @@ def test_blocks_equal_numpy(causal: bool) -> None:
         np.testing.assert_allclose(states[: len(events)], blocks(layer, events), rtol=1e-3, atol=1e-4)
 
 
+@pytest.mark.parametrize("causal", [False, True])
+def test_wanted_states_are_those_of_all_events(causal: bool) -> None:
+    layer = TransformerBlocks(num_blocks=2, num_heads=2, causal=causal)
+    everything = layer(VECTORS, ROWS).numpy()
+    wanted = np.array([[0, 2, 1, 2]] * len(ROWS))
+    some = layer(VECTORS, ROWS, wanted=tf.constant(wanted)).numpy()
+    np.testing.assert_allclose(some, np.take_along_axis(everything, wanted[..., np.newaxis], axis=1), atol=1e-5)
+
+
 def test_the_causal_transformer_equals_numpy() -> None:
     layer = _layer()
     layer(VECTORS, ROWS)

@@ -1,6 +1,5 @@
 """Indexes that search a part of their leaves: approximate, but never short."""
 
-from collections.abc import Callable
 from typing import get_args
 
 import numpy as np
@@ -8,14 +7,12 @@ import pytest
 import tensorflow as tf
 
 from dimerec_tf.config import ExportConfig, IndexName, parse_config
-from dimerec_tf.export import indexes
-from dimerec_tf.export.indexes import ivf_retriever, scann_retriever
+from dimerec_tf.export.indexes import build_index, indexed_retriever
 from dimerec_tf.export.recall import index_recall, sample_histories
 from dimerec_tf.models.dimerec import DimeRec
-from dimerec_tf.retrieval.approximate import ApproximateRetriever
-from dimerec_tf.retrieval.exact import ModelScorer
-from dimerec_tf.retrieval.ivf import IvfIndex, default_leaves
-from dimerec_tf.retrieval.scann import ScannIndex
+from dimerec_tf.retrieval.approximate import ApproximateRetriever, default_leaves
+from dimerec_tf.retrieval.exact import ModelScorer, Retriever
+from dimerec_tf.retrieval.ivf import IvfIndex
 from dimerec_tf.training.sequences import Sequences
 
 NUM_ITEMS, K, CANDIDATES = 2000, 20, 50
@@ -32,10 +29,8 @@ def make_scorer(num_items: int, **model: object) -> ModelScorer:
 def make_retriever(
     name: IndexName, scorer: ModelScorer, leaves: int, searched: int, candidates: int = CANDIDATES
 ) -> ApproximateRetriever:
-    if name == "ivf":
-        index = IvfIndex(scorer.item_vectors.numpy(), candidates, leaves, searched)
-    else:
-        index = ScannIndex(scorer.item_vectors, candidates, leaves, searched)
+    index = build_index(name, scorer.item_vectors.numpy(), candidates, leaves)
+    index.leaves_to_search = searched
     return ApproximateRetriever(scorer, index, K)
 
 
@@ -49,7 +44,7 @@ def partial(name: IndexName) -> ApproximateRetriever:
     return make_retriever(name, make_scorer(NUM_ITEMS), leaves=20, searched=2)
 
 
-def ids(retriever: ApproximateRetriever, histories: np.ndarray, blocked: np.ndarray, k: int = K) -> list[list[int]]:
+def ids(retriever: Retriever, histories: np.ndarray, blocked: np.ndarray, k: int = K) -> list[list[int]]:
     return retriever.search(tf.constant(histories), tf.constant(blocked), tf.constant(k))[1].numpy().tolist()
 
 
@@ -89,7 +84,7 @@ def test_leaves_with_too_few_items_give_no_shorter_answer(name: IndexName) -> No
 
 def test_an_item_that_several_queries_find_is_listed_once_with_its_best_score(name: IndexName) -> None:
     scorer = make_scorer(300, retrieval="interests")
-    retriever = make_retriever(name, scorer, leaves=1, searched=1, candidates=300)
+    retriever = make_retriever(name, scorer, leaves=2, searched=2, candidates=300)
     histories, blocked = tf.constant(HISTORIES % 300 + 1), tf.constant(HISTORIES % 300 + 1)
     assert scorer.model.query(histories).shape[1] == 3
     scores, rows = retriever.search(histories, blocked, tf.constant(K))
@@ -127,23 +122,26 @@ def test_ivf_scores_the_items_of_the_leaves_that_agree_most() -> None:
         np.testing.assert_allclose(own_scores, vectors[best] @ query, rtol=1e-5)
 
 
-@pytest.mark.parametrize("build", [ivf_retriever, scann_retriever])
-def test_an_index_searches_as_many_leaves_as_the_target_recall_asks(
-    build: Callable[..., ApproximateRetriever], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(indexes, "EXHAUSTIVE_BELOW", 100)
+def test_an_index_searches_as_many_leaves_as_the_target_recall_asks(name: IndexName) -> None:
     scorer = make_scorer(NUM_ITEMS)
     histories = RNG.integers(1, NUM_ITEMS + 1, (60, 4))
     searched = []
     for target in (0.3, 0.9, 1.0):
-        retriever = build(scorer, ExportConfig(max_k=K, leaves=32, target_recall=target), histories)
+        retriever = indexed_retriever(name, scorer, ExportConfig(max_k=K, leaves=32, target_recall=target), histories)
         assert index_recall(retriever, histories)["recall"] >= target
         searched.append(retriever.index.settings["leaves_to_search"])
     assert searched == sorted(searched) and searched[0] < searched[-1] <= 32
 
 
+def test_a_small_catalogue_is_searched_exactly(name: IndexName) -> None:
+    scorer = make_scorer(300)
+    histories = HISTORIES % 300 + 1
+    retriever = indexed_retriever(name, scorer, ExportConfig(max_k=K, target_recall=0.1), histories)
+    assert ids(retriever, histories, NOTHING) == ids(retriever.exact, histories, NOTHING)
+
+
 def test_small_catalogues_have_one_leaf_and_large_ones_many() -> None:
-    assert [default_leaves(count) for count in (10, 19_999, 20_000, 1_000_000)] == [1, 1, 141, 1000]
+    assert [default_leaves(count) for count in (10, 19_999, 20_000, 1_000_000)] == [1, 1, 282, 2000]
 
 
 def test_histories_for_the_recall_are_the_latest_events_of_sequences_all_over_the_log() -> None:

@@ -4,7 +4,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from dimerec_tf.layers.guidance.prefixes import visible_events, whole_history
+from dimerec_tf.layers.prefixes import visible_events, whole_history
 
 
 class DynamicRoutingInterest(tf.keras.layers.Layer):

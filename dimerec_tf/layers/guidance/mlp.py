@@ -4,7 +4,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from dimerec_tf.layers.guidance.prefixes import whole_history
+from dimerec_tf.layers.prefixes import whole_history
 
 
 class MLPInterest(tf.keras.layers.Layer):

@@ -7,7 +7,7 @@ from typing import Any
 import tensorflow as tf
 
 from dimerec_tf.errors import DimeRecError
-from dimerec_tf.layers.guidance.prefixes import whole_history
+from dimerec_tf.layers.prefixes import whole_history
 
 Rule = Callable[[tf.Tensor, int], tf.Tensor]
 
@@ -65,11 +65,20 @@ class RuleInterest(tf.keras.layers.Layer):
         self.pick = find_rule(rule)
 
     def call(self, states: tf.Tensor, rows: tf.Tensor, all_prefixes: bool = False) -> tf.Tensor:
-        positions = self.pick(rows, self.num_interests)
-        picked = tf.gather(states, tf.maximum(positions, 0), axis=1, batch_dims=1)
-        visible = (positions >= 0)[..., tf.newaxis] & (rows > 0)[:, :, tf.newaxis, tf.newaxis]
-        interests = tf.where(visible, picked, tf.zeros_like(picked))
-        return interests if all_prefixes else whole_history(interests, rows > 0)
+        if all_prefixes:
+            positions = tf.where(rows[..., tf.newaxis] > 0, self.pick(rows, self.num_interests), -1)
+        else:
+            positions = self.positions(rows)
+        return zero_absent(tf.gather(states, tf.maximum(positions, 0), axis=1, batch_dims=1), positions)
+
+    def positions(self, rows: tf.Tensor) -> tf.Tensor:
+        """The events picked of whole histories: rows `[batch, length]` to `[batch, interests]`, -1 for none."""
+        return tf.maximum(whole_history(self.pick(rows, self.num_interests) + 1, rows > 0), 0) - 1
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "num_interests": self.num_interests, "rule": self.rule}
+
+
+def zero_absent(picked: tf.Tensor, positions: tf.Tensor) -> tf.Tensor:
+    """The states `[..., dim]` of picked events, zeros where the position `[...]` is negative."""
+    return tf.where(positions[..., tf.newaxis] >= 0, picked, tf.zeros_like(picked))

@@ -4,7 +4,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from dimerec_tf.layers.guidance.prefixes import masked_softmax, visible_events
+from dimerec_tf.layers.prefixes import masked_softmax, visible_events
 
 
 class SelfAttentiveInterest(tf.keras.layers.Layer):

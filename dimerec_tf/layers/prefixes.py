@@ -1,4 +1,4 @@
-"""What guidance extractors share: views of every prefix of a history at once.
+"""What layers share that read histories: views of every prefix of a history at once.
 
 Histories are left-aligned, so prefix p of a row is its events 0..p.
 """
