@@ -20,6 +20,8 @@ from serving.benchmark.catalogue import Enlargement, enlarge, enlarged_model
 from serving.loadtest.requests import History
 
 PRESET = "ml-100k"
+SIZES = {64: {"model.dim": 64, "model.max_history": 50}, 128: {"model.dim": 128, "model.max_history": 100}}
+DIM = 64  # the paper's; 128 is the preset's own
 IndexKind = Literal["exact", "ivf", "scann"]
 INDEXES: tuple[IndexKind, ...] = ("exact", "ivf", "scann")
 SEED = 1
@@ -39,18 +41,19 @@ class Case:
 
 
 class Exports:
-    """Trains the shipped preset, enlarges its catalogue and exports it.
+    """Trains the shipped preset in one of the `SIZES`, enlarges its catalogue and exports it.
 
     Args:
         directory: where training and exports are kept.
         say: is told what starts.
+        dim: which size.
     """
 
-    def __init__(self, directory: Path, say: Callable[[str], None]) -> None:
-        self.directory = directory
+    def __init__(self, directory: Path, say: Callable[[str], None], dim: int = DIM) -> None:
+        self.directory = directory / f"dim-{dim}"
         self._say = say
-        self._config = load_preset_with_data(PRESET, None, None)
-        self._kept = KeptRuns(directory / "runs", PRESET, self._config.data, say)
+        self._config = vary(load_preset_with_data(PRESET, None, None), SIZES[dim])
+        self._kept = KeptRuns(self.directory / "runs", PRESET, self._config.data, say)
 
     def base_path(self, case: Case) -> Path:
         """The directory of versions to serve."""

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from serving.benchmark.exports import INDEXES, Case, Exports
+from serving.benchmark.exports import DIM, INDEXES, Case, Exports
 from serving.benchmark.phases import phase_row
 from serving.benchmark.search import search_rows
 from serving.benchmark.served import Serving, load_rows
@@ -34,12 +34,14 @@ class Piece(NamedTuple):
 
 
 def planned(settings: Settings) -> list[Piece]:
-    """All pieces: each index at each size with one reverse step; at 100 k also more steps, and IVF without batching."""
+    """All pieces: each index at each size with one reverse step; at 100 k also more steps, and IVF without batching and
+    with the preset's own size of model.
+    """
     middle = MIDDLE if MIDDLE in settings.catalogues else settings.catalogues[0]
     cases = [Case(catalogue, index, 1) for catalogue in settings.catalogues for index in INDEXES]
     cases += [Case(middle, index, steps) for steps in MORE_STEPS for index in INDEXES]
-    servings = [Serving(case, batching=True) for case in cases]
-    servings.append(Serving(Case(middle, "ivf", 1), batching=False))
+    servings = [Serving(case) for case in cases]
+    servings += [Serving(Case(middle, "ivf", 1), batching=False), Serving(Case(middle, "ivf", 1), dim=128)]
     return [
         *(Piece("search", catalogue) for catalogue in settings.catalogues),
         Piece("phases", middle),
@@ -49,7 +51,7 @@ def planned(settings: Settings) -> list[Piece]:
 
 def measure(output: Path, piece: Piece, settings: Settings) -> dict[str, list[dict[str, Any]]]:
     """Runs a piece; the rows are under the key that they have in the results."""
-    exports = Exports(output, print)
+    exports = Exports(output, print, piece.serving.dim if piece.serving else DIM)
     if piece.kind == "search":
         return {"search": search_rows(exports, piece.catalogue, settings.repeats)}
     if piece.serving is None:

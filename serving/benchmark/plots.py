@@ -7,6 +7,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from dimerec_tf.figures.drawing import BLUE, GREEN, ORANGE, panels, plain_log_axis
+from serving.benchmark.exports import DIM
 
 COLOURS = {"exact": BLUE, "ivf": ORANGE, "scann": GREEN}
 PHASES = {"echo_ms": "gRPC", "proto_ms": "proto", "gem_ms": "GEM", "walk_ms": "walk", "search_ms": "search"}
@@ -32,7 +33,7 @@ def draw_search(measured: dict[str, Rows]) -> Figure:
 def draw_load(measured: dict[str, Rows]) -> Figure:
     """Requests per second and p99 by concurrency, one reverse step, batched; a column for each catalogue."""
     table = pd.DataFrame(measured["load"])
-    table = table[(table["num_steps"] == 1) & table["batching"]]
+    table = table[(table["num_steps"] == 1) & (table["dim"] == DIM) & table["batching"]]
     catalogues = sorted(table["catalogue"].unique())
     figure, axes = panels(2, len(catalogues), 3.0, share_x=True)
     for column, catalogue in enumerate(catalogues):

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import grpc
 
 from dimerec_tf.errors import DimeRecError
-from serving.benchmark.exports import Case, Exports
+from serving.benchmark.exports import DIM, Case, Exports
 from serving.loadtest.load import run_load
 from serving.loadtest.requests import check_answered, predict_requests
 from serving.server_process import START_SECONDS, ServerProcess, free_port
@@ -27,13 +27,14 @@ pad_variable_length_inputs: true
 
 
 class Serving(NamedTuple):
-    """An export and how it is served."""
+    """An export, how it is served, and the size of its model, see `exports.SIZES`."""
 
     case: Case
-    batching: bool
+    batching: bool = True
+    dim: int = DIM
 
     def __str__(self) -> str:
-        return f"{self.case}{'' if self.batching else '-unbatched'}"
+        return f"{self.case}-dim-{self.dim}{'' if self.batching else '-unbatched'}"
 
 
 def load_rows(
@@ -48,7 +49,7 @@ def load_rows(
         for concurrency in concurrencies:
             row = run_load(address, requests, concurrency, seconds).row()
             say(f"{serving}, concurrency {concurrency}: {row['qps']} requests/s, p50 {row['p50_ms']} ms")
-            rows.append({**asdict(case), "batching": serving.batching, **row})
+            rows.append({**asdict(case), "dim": serving.dim, "batching": serving.batching, **row})
     return rows
 
 

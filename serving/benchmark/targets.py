@@ -3,6 +3,8 @@
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+from serving.benchmark.exports import DIM
+
 Row = dict[str, Any]
 LARGE, MIDDLE, SMALL = 1_000_000, 100_000, 10_000
 
@@ -63,6 +65,7 @@ def _latency_ratio(results: dict[str, list[Row]]) -> float:
             catalogue=catalogue,
             index="ivf",
             num_steps=1,
+            dim=DIM,
             concurrency=1,
             batching=True,
         )
@@ -76,7 +79,7 @@ def _call_ratio(results: dict[str, list[Row]]) -> float:
 
 
 def _throughput(results: dict[str, list[Row]]) -> float:
-    wanted = {"catalogue": MIDDLE, "index": "ivf", "num_steps": 1}
+    wanted = {"catalogue": MIDDLE, "index": "ivf", "num_steps": 1, "dim": DIM}
     rows = [row for row in results["load"] if wanted.items() <= row.items() and not row["failures"]]
     if not rows:
         raise LookupError(f"no row with {wanted}")

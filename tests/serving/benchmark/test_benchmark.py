@@ -64,8 +64,16 @@ def search_row(index: str, batch: int, milliseconds: float) -> dict:
 
 
 def load_row(catalogue: int, qps: float, p50: float, failures: dict[str, int] | None = None) -> dict:
-    case = {"catalogue": catalogue, "index": "ivf", "num_steps": 1, "batching": True, "concurrency": 1}
-    return {**case, "qps": qps, "p50_ms": p50, "p95_ms": p50, "p99_ms": p50, "failures": failures or {}}
+    case = {"catalogue": catalogue, "index": "ivf", "num_steps": 1, "dim": 64, "batching": True}
+    return {
+        **case,
+        "concurrency": 1,
+        "qps": qps,
+        "p50_ms": p50,
+        "p95_ms": p50,
+        "p99_ms": p50,
+        "failures": failures or {},
+    }
 
 
 PHASES = {"predict_ms": 3.0, "echo_ms": 0.5, "proto_ms": 0.1, "batching_ms": 0.1, "graph_ms": 2.0}
