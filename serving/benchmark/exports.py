@@ -20,7 +20,7 @@ from serving.benchmark.catalogue import Enlargement, enlarge, enlarged_model
 from serving.loadtest.requests import History
 
 PRESET = "ml-100k"
-SIZES = {64: {"model.dim": 64, "model.max_history": 50}, 128: {"model.dim": 128, "model.max_history": 100}}
+SIZES = {64: {"dim": 64, "max_history": 50}, 128: {"dim": 128, "max_history": 100}}
 DIM = 64  # the paper's; 128 is the preset's own
 IndexKind = Literal["exact", "ivf", "scann"]
 INDEXES: tuple[IndexKind, ...] = ("exact", "ivf", "scann")
