@@ -63,6 +63,7 @@ class RuleInterest(tf.keras.layers.Layer):
         self.num_interests = num_interests
         self.rule = rule
         self.pick = find_rule(rule)
+        self.built = True  # has no weights, and is not always called
 
     def call(self, states: tf.Tensor, rows: tf.Tensor, all_prefixes: bool = False) -> tf.Tensor:
         if all_prefixes:
