@@ -91,7 +91,8 @@ class DataConfig(Section):
 
     `path` is a file or a directory of CSV (`.csv`, `.tsv`, `.inter`, gzip or not) or Parquet files. Times are numbers
     (any unit whose order is time) or ISO 8601 text. `items_path`, if there is one, is a text file with the same
-    delimiter and the columns item_id and category (several separated by `|`), from which benchmarks take categories.
+    delimiter and the columns item_id and category (several separated by `|`), from which benchmarks and exports take
+    categories.
     """
 
     path: str = ""
@@ -122,7 +123,8 @@ class EvaluationConfig(Section):
 
     A model is blessed when its HR@10 reaches `min_hit_rate_at_10` and falls at most `max_drop_at_10` (absolute)
     behind the last blessed model's. A `diversity_weight` above 0 trades scores for lists of different categories, see
-    `retrieval/controllable.py`; in benchmarks only, on data with an `items_path`.
+    `retrieval/controllable.py`; in benchmarks only, on data with an `items_path`. Of what is served each request says
+    its own.
     """
 
     top_k: tuple[PositiveInt, ...] = (10, 20, 50)

@@ -20,11 +20,11 @@ def evaluation_config(evaluation: EvaluationConfig, judge: bool) -> tfma.EvalCon
         judge: whether the thresholds decide on a blessing; floors are only measured.
 
     Raises:
-        ConfigError: lists are to be diverse, which what is exported and served does not do.
+        ConfigError: lists are to be diverse, for which served ones are asked request by request.
     """
     if evaluation.diversity_weight:
         raise ConfigError(
-            f"A pipeline evaluates the lists that are served: evaluation.diversity_weight "
+            f"A pipeline evaluates the lists that are served by default: evaluation.diversity_weight "
             f"{evaluation.diversity_weight} is for `dimerec bench` only."
         )
     metrics = []

@@ -15,6 +15,7 @@ from tfx.types import Channel
 from tfx.types.standard_artifacts import Model, ModelBlessing
 
 from dimerec_tf.config import Config
+from dimerec_tf.data.items import items_hash
 from tfx_pipeline.components.atomic_pusher.executor import Executor as AtomicPusher
 from tfx_pipeline.components.reviewed_schema import ReviewedSchema
 from tfx_pipeline.components.sequence_example_gen.component import SequenceExampleGen
@@ -101,7 +102,12 @@ def build_pipeline(
             schema=data.schema.outputs["schema"],
             train_args=trainer_pb2.TrainArgs(splits=["train"]),
             eval_args=trainer_pb2.EvalArgs(splits=["train"]),
-            custom_config={"config": config.to_json(), "code": code_version, **custom_config},
+            custom_config={
+                "config": config.to_json(),
+                "code": code_version,
+                "items": items_hash(config.data),  # so that an edited item file is exported anew
+                **custom_config,
+            },
         )
 
     def evaluate(trainer: BaseComponent, eval_config: tfma.EvalConfig, baseline: Channel | None) -> BaseComponent:

@@ -54,7 +54,7 @@ def demo(
 
 def _config(data: Path) -> Config:
     values = load_preset(DATASET).model_dump()
-    values["data"]["path"] = str(data / "interactions.csv")
+    values["data"] |= {"path": str(data / "interactions.csv"), "items_path": str(data / "items.csv")}
     return parse_config(values)
 
 

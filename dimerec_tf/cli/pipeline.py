@@ -13,6 +13,7 @@ from rich.markup import escape
 
 from dimerec_tf.cli.output import console, library_noise_in, metric_table
 from dimerec_tf.config import Config, load_config
+from dimerec_tf.data.items import read_categories
 from dimerec_tf.data.log_reader import list_log_files
 from dimerec_tf.errors import DimeRecError
 
@@ -56,9 +57,12 @@ def run_pipeline(config: Config, workdir: Path) -> "Outcome":
 
     Raises:
         LogError: there is no log, which is said before TFX is loaded, or it cannot be used.
+        ItemsError: there is an item file that cannot be used; said then, too.
     """
     if "://" not in config.data.path:
         list_log_files(config.data.path)
+    if config.data.items_path:
+        read_categories(config.data)
     from tfx_pipeline.workdir import Workdir
 
     paths = Workdir(workdir.resolve())

@@ -27,6 +27,14 @@ def recommend(
     k: Annotated[int, typer.Option(min=1, max=2**31 - 1, help="How many items.")] = 10,
     exclude: Annotated[str, typer.Option(help="Item ids never to recommend, with commas.")] = "",
     allow: Annotated[str | None, typer.Option(help="Item ids of which alone to recommend, with commas.")] = None,
+    allow_category: Annotated[
+        list[str] | None,
+        typer.Option(help="Category of which alone to recommend; several times for items of any of them."),
+    ] = None,
+    diversity_weight: Annotated[
+        float | None,
+        typer.Option(min=0, help="What a pair of items without a common category is worth in scores; 0 for nothing."),
+    ] = None,
     num_steps: Annotated[
         int | None, typer.Option(min=0, max=2**31 - 1, help="Steps of the reverse walk, 0 for the model's own number.")
     ] = None,
@@ -68,6 +76,8 @@ def recommend(
             allow=None if allow is None else _ids(allow),
             num_steps=num_steps,
             seed=seed,
+            allow_categories=allow_category or None,
+            diversity_weight=diversity_weight,
         )[0]
     if as_json:
         _print_json(answer, known_titles)

@@ -1,6 +1,8 @@
 """Categories of items, from a file beside the log."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +19,26 @@ SEPARATOR = "|"
 
 class ItemsError(DimeRecError, ValueError):
     """An item file that cannot be used; the message says where and why."""
+
+
+@dataclass(frozen=True)
+class Categories:
+    """Which items of a catalogue have which categories.
+
+    Attributes:
+        names: in order of text.
+        of_rows: places in `names` by item row; row 0 is padding and has none.
+    """
+
+    names: list[str]
+    of_rows: list[list[int]]
+
+    def matrix(self) -> NDArray[np.bool_]:
+        """The same as `[num_items + 1, categories]`."""
+        matrix = np.zeros([len(self.of_rows), len(self.names)], bool)
+        for row, own in enumerate(self.of_rows):
+            matrix[row, own] = True
+        return matrix
 
 
 def read_categories(data: DataConfig) -> dict[str, tuple[str, ...]]:
@@ -41,15 +63,12 @@ def read_categories(data: DataConfig) -> dict[str, tuple[str, ...]]:
     return categories
 
 
-def category_matrix(data: DataConfig, ids: Sequence[str]) -> NDArray[np.bool_]:
-    """Which items have which categories.
+def catalogue_categories(data: DataConfig, ids: Sequence[str]) -> Categories:
+    """The categories of a catalogue.
 
     Args:
         data: names the item file.
         ids: the catalogue, in the order of its rows.
-
-    Returns:
-        `[len(ids) + 1, categories]` by row; row 0 is padding and has none.
 
     Raises:
         ItemsError: as for `read_categories`, or no item of the catalogue has a category.
@@ -60,11 +79,13 @@ def category_matrix(data: DataConfig, ids: Sequence[str]) -> NDArray[np.bool_]:
         raise ItemsError(
             f"{data.items_path} has no category for any item of {data.path}: are these the log's item ids?"
         )
-    columns = {name: column for column, name in enumerate(names)}
-    matrix = np.zeros([len(ids) + 1, len(names)], bool)
-    for row, item in enumerate(ids, start=1):
-        matrix[row, [columns[name] for name in categories.get(item, ())]] = True
-    return matrix
+    places = {name: place for place, name in enumerate(names)}
+    return Categories(names, [[], *([places[name] for name in categories.get(item, ())] for item in ids)])
+
+
+def items_hash(data: DataConfig) -> str:
+    """The first 12 hex digits of the item file's SHA-256; '' if there is none."""
+    return sha256(Path(data.items_path).read_bytes()).hexdigest()[:12] if data.items_path else ""
 
 
 def _lines(data: DataConfig) -> Iterator[tuple[int, str, str]]:

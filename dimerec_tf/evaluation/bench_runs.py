@@ -17,6 +17,7 @@ import dimerec_tf
 from dimerec_tf.code_version import code_version
 from dimerec_tf.config import Config, DataConfig
 from dimerec_tf.config_model import DimeRecConfig
+from dimerec_tf.data.items import items_hash
 from dimerec_tf.data.log_reader import list_log_files
 from dimerec_tf.evaluation.bench_config import BenchConfig, Comparison
 from dimerec_tf.evaluation.benchmark import FLOORS, Benchmark, Run, Trained
@@ -51,7 +52,7 @@ class KeptRuns:
 
     def run(self, name: str, config: Config) -> Run:
         """A model's accuracy; `name` is what people call the model."""
-        file = self._file("run", settings_fingerprint(config), _items_hash(self.data))
+        file = self._file("run", settings_fingerprint(config), items_hash(self.data))
         if not file.exists():
             run = self.benchmark.measure(self.trained(name, config), config.evaluation)
             facts = {fact: value for fact, value in vars(run).items() if fact != "ranks"}
@@ -134,10 +135,6 @@ def data_hash(data: DataConfig) -> str:
     for file in list_log_files(data.path):
         digest.update(Path(file).read_bytes())
     return digest.hexdigest()
-
-
-def _items_hash(data: DataConfig) -> str:
-    return sha256(Path(data.items_path).read_bytes()).hexdigest()[:12] if data.items_path else ""
 
 
 def _save(file: Path, **arrays: Any) -> None:

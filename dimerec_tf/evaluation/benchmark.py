@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from dimerec_tf.baselines.popularity import Popularity
 from dimerec_tf.baselines.sequential_rules import SequentialRules
 from dimerec_tf.config import Config, DataConfig, EvaluationConfig
-from dimerec_tf.data.items import ItemsError, category_matrix
+from dimerec_tf.data.items import ItemsError, catalogue_categories
 from dimerec_tf.data.protocols import SPLIT_NAMES, UserExample
 from dimerec_tf.data.splits import load_splits, no_examples
 from dimerec_tf.data.vocabulary import Encoder
@@ -19,14 +19,14 @@ from dimerec_tf.evaluation.evaluator import retrieve, target_ranks
 from dimerec_tf.metrics.lists import summarise_lists
 from dimerec_tf.metrics.ranking import Ranks, summarise
 from dimerec_tf.models.base import SequenceModel
-from dimerec_tf.retrieval.controllable import aggregate_lists
+from dimerec_tf.retrieval.categories import ItemCategories
+from dimerec_tf.retrieval.controllable import DiverseRetriever
 from dimerec_tf.retrieval.exact import ExactRetriever, ModelScorer, Retriever, Scorer
 from dimerec_tf.training.fit import fit
 from dimerec_tf.training.sequences import Sequences
 
 Metrics = dict[str, float]
 FLOORS = ("popularity", "sequential_rules")
-CANDIDATES = 4  # for each place of a diverse list: what ComiRec's four interests retrieve
 
 
 @dataclass(frozen=True)
@@ -75,7 +75,7 @@ class Benchmark:
         )
         self.counts = np.bincount(self.sequences.rows, minlength=self.encoder.num_items + 1)
         self.eval, self.test = splits.eval, splits.test
-        self.categories = category_matrix(data, self.encoder.ids) if data.items_path else None
+        self.categories = catalogue_categories(data, self.encoder.ids) if data.items_path else None
 
     def run_floor(self, name: str, evaluation: EvaluationConfig) -> Run:
         """Measures one of `FLOORS`."""
@@ -108,13 +108,13 @@ class Benchmark:
             ItemsError: there is a diversity weight, but no categories.
         """
         histories = [self.encoder.encode(example.history) for example in examples]
-        depth, weight = max(evaluation.top_k), evaluation.diversity_weight
-        if not weight:
-            return retrieve(retriever, histories, evaluation.filter_seen, depth)[1]
-        if self.categories is None:
-            raise ItemsError("evaluation.diversity_weight needs categories: set data.items_path to a file with them.")
-        scores, rows = retrieve(retriever, histories, evaluation.filter_seen, CANDIDATES * depth)
-        return aggregate_lists(scores, rows, self.categories, weight, depth)
+        if evaluation.diversity_weight:
+            if self.categories is None:
+                raise ItemsError(
+                    "evaluation.diversity_weight needs categories: set data.items_path to a file with them."
+                )
+            retriever = DiverseRetriever(retriever, ItemCategories(self.categories), evaluation.diversity_weight)
+        return retrieve(retriever, histories, evaluation.filter_seen, max(evaluation.top_k))
 
     def ranks(self, rows: NDArray[np.int64], examples: list[UserExample]) -> Ranks:
         """The places of the examples' targets among `[examples, depth]` rows."""
@@ -128,7 +128,9 @@ class Benchmark:
         return Run(
             metrics=summarise(ranks, evaluation.top_k),
             validation=summarise(validation, evaluation.top_k),
-            lists=summarise_lists(rows, self.counts, evaluation.top_k, self.categories),
+            lists=summarise_lists(
+                rows, self.counts, evaluation.top_k, self.categories.matrix() if self.categories else None
+            ),
             train_seconds=round(seconds, 1),
             parameters=parameters,
             ranks=ranks,

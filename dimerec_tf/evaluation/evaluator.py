@@ -14,8 +14,8 @@ BATCH = 256
 
 def retrieve(
     retriever: Retriever, histories: Sequence[Sequence[int]], filter_seen: bool, depth: int
-) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-    """Scores and rows of each history's best `depth` items, `[histories, depth]`; row 0 past the catalogue's end.
+) -> NDArray[np.int64]:
+    """The rows of each history's best `depth` items, `[histories, depth]`; 0 past the catalogue's end.
 
     Args:
         retriever: searches rows.
@@ -26,14 +26,11 @@ def retrieve(
     rows = tf.TensorSpec([None, None], tf.int64)
     search = tf.function(retriever.search, input_signature=[rows, rows, tf.TensorSpec([], tf.int32)])
     by_length = np.argsort([len(history) for history in histories], kind="stable")  # so that little padding is computed
-    scores, found = [], []
+    found = []
     for batch in _batches([histories[place] for place in by_length]):
         blocked = batch if filter_seen else tf.zeros([batch.shape[0], 0], tf.int64)
-        best = search(batch, blocked, tf.constant(depth))
-        scores.append(best[0].numpy())
-        found.append(best[1].numpy())
-    as_asked = np.argsort(by_length)
-    return np.concatenate(scores)[as_asked], np.concatenate(found)[as_asked]
+        found.append(search(batch, blocked, tf.constant(depth))[1].numpy())
+    return np.concatenate(found)[np.argsort(by_length)]
 
 
 def target_ranks(retrieved: NDArray[np.int64], targets: Sequence[Sequence[int]]) -> Ranks:

@@ -5,7 +5,8 @@ from collections.abc import Callable
 import tensorflow as tf
 
 from dimerec_tf.config import EvaluationConfig
-from dimerec_tf.export.module import RecommenderModule, Request
+from dimerec_tf.export.module import RecommenderModule
+from dimerec_tf.export.request import Request
 from dimerec_tf.features import HISTORY, TARGET, ItemVocabulary
 
 POPULARITY_SLICES = (0.01, 0.05, 0.2)

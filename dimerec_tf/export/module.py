@@ -1,48 +1,25 @@
 """What an export does: recommendations for raw item ids."""
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
 
 import tensorflow as tf
 
+from dimerec_tf.export.request import Request, asks_no_categories, bounded, checked_weights
 from dimerec_tf.features import ItemVocabulary
 from dimerec_tf.models.dimerec import DimeRec
 from dimerec_tf.retrieval.allowed import best_allowed
 from dimerec_tf.retrieval.approximate import ApproximateRetriever
-from dimerec_tf.retrieval.exact import ExactRetriever, ModelScorer, has_events
+from dimerec_tf.retrieval.categories import ItemCategories
+from dimerec_tf.retrieval.controllable import CANDIDATES, aggregate
+from dimerec_tf.retrieval.exact import ExactRetriever, ModelScorer, has_events, marked
+
+Found = tuple[tf.Tensor, tf.Tensor]
 
 _WALK_SIGNATURE = [
     tf.TensorSpec([None, None], tf.int64),
     tf.TensorSpec([], tf.int32),
     tf.TensorSpec([], tf.int32),
 ]
-
-
-def _no_ids() -> tf.Tensor:
-    return tf.constant([[""]])
-
-
-@dataclass(frozen=True)
-class Request:
-    """A batch of requests. Without `num_steps` and `seed` the reverse walk is the model's own.
-
-    Attributes:
-        history_ids: string `[batch, length]`, oldest first; '' is padding and unknown ids are ignored.
-        k: integers `[batch]` or `[1]`, how many items.
-        exclude_ids: string `[batch or 1, any]`, never returned.
-        filter_seen: bool `[batch]` or `[1]`; whether the history's items are left out too.
-        allow_ids: string `[batch or 1, any]`; a row with any id but '' is answered with these items alone.
-        num_steps: integers `[batch]` or `[1]`, of the reverse walk; 0 for the model's own.
-        seed: int32 `[batch]` or `[1]`, of the reverse walk.
-    """
-
-    history_ids: tf.Tensor | tf.RaggedTensor
-    k: tf.Tensor
-    exclude_ids: tf.Tensor = field(default_factory=_no_ids)
-    filter_seen: tf.Tensor = field(default_factory=lambda: tf.constant([False]))
-    allow_ids: tf.Tensor = field(default_factory=_no_ids)
-    num_steps: tf.Tensor | None = None
-    seed: tf.Tensor | None = None
 
 
 class RecommenderModule(tf.Module):
@@ -52,6 +29,7 @@ class RecommenderModule(tf.Module):
         retriever: searches rows.
         vocabulary: maps ids to rows and back.
         max_k: the largest `k` a request may ask for.
+        categories: of the catalogue; without them no request may ask for any, nor for diversity.
 
     Attributes:
         has_queries: whether the model compares vectors of users and items.
@@ -60,10 +38,15 @@ class RecommenderModule(tf.Module):
     """
 
     def __init__(
-        self, retriever: ExactRetriever | ApproximateRetriever, vocabulary: ItemVocabulary, max_k: int
+        self,
+        retriever: ExactRetriever | ApproximateRetriever,
+        vocabulary: ItemVocabulary,
+        max_k: int,
+        categories: ItemCategories | None,
     ) -> None:
         super().__init__()
         self.retriever = retriever
+        self.categories = categories
         self.vocabulary = vocabulary
         self.max_k = max_k
         model = retriever.scorer.model if isinstance(retriever.scorer, ModelScorer) else None
@@ -86,12 +69,13 @@ class RecommenderModule(tf.Module):
             is the most popular items.
 
         Raises:
-            InvalidArgumentError: when run, with a `k` or `num_steps` out of bounds.
+            InvalidArgumentError: when run, with a `k`, `num_steps` or `diversity_weight` out of bounds, or asked for
+                what needs categories without having any.
         """
         message = f"k must lie between 1 and {self.max_k}, the limit this model was exported with."
         history = self.vocabulary.encode(request.history_ids)
-        k = tf.broadcast_to(_bounded(request.k, 1, self.max_k, message), tf.shape(history)[:1])
-        scores, rows = self._search(request, history, tf.reduce_max(k))
+        k = tf.broadcast_to(bounded(request.k, 1, self.max_k, message), tf.shape(history)[:1])
+        scores, rows = self._best(request, history, k)
         wanted = tf.range(tf.shape(rows)[1])[tf.newaxis] < k[:, tf.newaxis]
         return {
             "item_ids": self.vocabulary.decode(tf.where(wanted, rows, 0)),
@@ -128,33 +112,54 @@ class RecommenderModule(tf.Module):
             if self.max_walk_steps
             else "This model answers without a reverse walk: leave num_steps at 0."
         )
-        num_steps = _bounded(num_steps, 0, self.max_walk_steps, message)
+        num_steps = bounded(num_steps, 0, self.max_walk_steps, message)
         if self._walked_query:
             return _walked(self._walked_query, history, num_steps, seed)
         with tf.control_dependencies([num_steps]):
             return self.retriever.scorer.users(tf.identity(history))
 
-    def _search(self, request: Request, history: tf.Tensor, k: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    def _best(self, request: Request, history: tf.Tensor, k: tf.Tensor) -> Found:
+        """Scores and rows `[batch, max(k)]`, a row's own k of them aggregated where it has a diversity weight.
+
+        Aggregated are `CANDIDATES` x k of them as in benchmarks, but no more than the largest `k` of a request.
+        """
+        longest = tf.reduce_max(k)
+        if self.categories is None:
+            with tf.control_dependencies([asks_no_categories(request)]):
+                return self._search(request, history, tf.identity(longest))
+        weight = tf.broadcast_to(checked_weights(request.diversity_weight), tf.shape(k))
+        diverse = tf.reduce_any(weight > 0)
+        scores, rows = self._search(
+            request, history, tf.where(diverse, tf.minimum(CANDIDATES * longest, self.max_k), longest)
+        )
+        of = self.categories.of
+        return tf.cond(diverse, lambda: aggregate(scores, rows, of(rows), weight, k), lambda: (scores, rows))
+
+    def _search(self, request: Request, history: tf.Tensor, k: tf.Tensor) -> Found:
         """Scores and rows `[batch, k]`; see `Retriever.search`."""
         batch = tf.shape(history)[0]
         seen = tf.where(tf.broadcast_to(request.filter_seen, [batch])[:, tf.newaxis], history, 0)
         blocked = tf.concat([seen, self._rows(request.exclude_ids, batch)], axis=1)
-        restricted = tf.reduce_any(request.allow_ids != "", axis=1, keepdims=True)
+        listed, filed = (_is_asked(names, batch) for names in (request.allow_ids, request.allow_categories))
         users = self._users(history, request.num_steps, request.seed)
+        scorer, categories = self.retriever.scorer, self.categories
 
-        def nothing() -> tuple[tf.Tensor, tf.Tensor]:
-            return tf.zeros([batch, k]), tf.zeros([batch, k], tf.int64)
-
-        def of_all() -> tuple[tf.Tensor, tf.Tensor]:
+        def of_all() -> Found:
             return self.retriever.search(history, blocked, k, users)
 
-        def of_allowed() -> tuple[tf.Tensor, tf.Tensor]:
-            allowed = self._rows(request.allow_ids, batch)
-            return best_allowed(self.retriever.scorer, history, users, allowed, blocked, k)
+        def of_listed() -> Found:
+            return best_allowed(scorer, history, users, self._rows(request.allow_ids, batch), blocked, k)
 
-        free = tf.cond(tf.reduce_all(restricted), nothing, of_all)
-        listed = tf.cond(tf.reduce_any(restricted), of_allowed, nothing)
-        return tf.where(restricted, listed[0], free[0]), tf.where(restricted, listed[1], free[1])
+        def of_filed() -> Found:
+            assert categories
+            in_list = marked(self._rows(request.allow_ids, batch), self.vocabulary.num_items)
+            allowed = categories.items_in(request.allow_categories) & (in_list | ~listed)
+            return ExactRetriever(scorer).search(history, blocked, k, users, allowed)
+
+        ways = [(~(listed | filed), of_all), (listed & ~filed, of_listed)]
+        if categories:
+            ways.append((filed, of_filed))
+        return _each_its_way(ways, [batch, k])
 
     def _rows(self, ids: tf.Tensor, batch: tf.Tensor) -> tf.Tensor:
         """Ids `[batch or 1, any]` to rows `[batch, any]`."""
@@ -164,6 +169,24 @@ class RecommenderModule(tf.Module):
 
 def _is_cold(history: tf.Tensor) -> tf.Tensor:
     return tf.logical_not(has_events(history)[:, 0])
+
+
+def _is_asked(names: tf.Tensor, batch: tf.Tensor) -> tf.Tensor:
+    """Which rows name anything: `[batch or 1, any]` to bool `[batch, 1]`."""
+    return tf.broadcast_to(tf.reduce_any(names != "", axis=1, keepdims=True), [batch, 1])
+
+
+def _each_its_way(ways: Sequence[tuple[tf.Tensor, Callable[[], Found]]], shape: Sequence[tf.Tensor]) -> Found:
+    """Runs each search if any row, `[batch, 1]`, is to be answered by it; scores and rows of a shape `[batch, k]`."""
+
+    def nothing() -> Found:
+        return tf.zeros(shape), tf.zeros(shape, tf.int64)
+
+    scores, rows = nothing()
+    for asked, search in ways:
+        found = tf.cond(tf.reduce_any(asked), search, nothing)
+        scores, rows = tf.where(asked, found[0], scores), tf.where(asked, found[1], rows)
+    return scores, rows
 
 
 def _walked(query: Callable, history: tf.Tensor, num_steps: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
@@ -178,13 +201,3 @@ def _walked(query: Callable, history: tf.Tensor, num_steps: tf.Tensor, seed: tf.
             lambda row: query(row[0][tf.newaxis], row[1], row[2])[0], rows, fn_output_signature=tf.float32
         ),
     )
-
-
-def _bounded(values: tf.Tensor, least: int, most: int, message: str) -> tf.Tensor:
-    """The values as int32; an InvalidArgumentError with the message when run, if one is out of bounds."""
-    checks = [
-        tf.debugging.assert_greater_equal(values, tf.constant(least, values.dtype), message=message),
-        tf.debugging.assert_less_equal(values, tf.constant(most, values.dtype), message=message),
-    ]
-    with tf.control_dependencies(checks):
-        return tf.cast(tf.identity(values), tf.int32)

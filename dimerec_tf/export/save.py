@@ -10,7 +10,8 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from dimerec_tf.config import Config, IndexName
+from dimerec_tf.config import Config, DataConfig, IndexName
+from dimerec_tf.data.items import catalogue_categories
 from dimerec_tf.export.evaluation import evaluator_signatures
 from dimerec_tf.export.indexes import indexed_retriever
 from dimerec_tf.export.module import RecommenderModule
@@ -19,13 +20,18 @@ from dimerec_tf.export.signatures import serving_signatures
 from dimerec_tf.export.warmup import write_warmup
 from dimerec_tf.features import ItemVocabulary
 from dimerec_tf.retrieval.approximate import ApproximateRetriever
+from dimerec_tf.retrieval.categories import ItemCategories
 from dimerec_tf.retrieval.exact import ExactRetriever, ModelScorer, Scorer
 
 RECORD = "assets.extra/dimerec.json"
 
 
 def save_exact(scorer: Scorer, vocabulary_file: Path, config: Config, path: Path) -> None:
-    """Exports with core TensorFlow ops only: stock TF Serving loads it."""
+    """Exports with core TensorFlow ops only: stock TF Serving loads it. With categories if there is an item file.
+
+    Raises:
+        ItemsError: there is one and it cannot be used.
+    """
     _save(ExactRetriever(scorer), vocabulary_file, config, path, {"index": "exact"})
 
 
@@ -51,6 +57,7 @@ def save_indexed(
 
     Raises:
         ImportError: `scann`, and ScaNN is not installed.
+        ItemsError: as for `save_exact`.
     """
     started = time.monotonic()
     retriever = indexed_retriever(index, scorer, config.export, histories)
@@ -71,7 +78,9 @@ def _save(
     path: Path,
     index: dict[str, Any],
 ) -> None:
-    module = RecommenderModule(retriever, ItemVocabulary(vocabulary_file), config.export.max_k)
+    vocabulary = ItemVocabulary(vocabulary_file)
+    categories = _categories(config.data, vocabulary)
+    module = RecommenderModule(retriever, vocabulary, config.export.max_k, categories)
     tf.saved_model.save(
         module,
         str(path),
@@ -86,10 +95,18 @@ def _save(
     description = {
         **index,
         "bytes": size,
-        "items": module.vocabulary.num_items,
+        "items": vocabulary.num_items,
+        "categories": categories.count if categories else 0,
         "catalogue_sha256": hashlib.sha256(vocabulary_file.read_bytes()).hexdigest(),
         "config_fingerprint": config.fingerprint(),
         "config": config.model_dump(mode="json"),
         "tensorflow": tf.__version__,
     }
     (path / RECORD).write_text(json.dumps(description, indent=2))
+
+
+def _categories(data: DataConfig, vocabulary: ItemVocabulary) -> ItemCategories | None:
+    if not data.items_path:
+        return None
+    ids = [item.decode() for item in vocabulary.ids[1:].numpy()]
+    return ItemCategories(catalogue_categories(data, ids))

@@ -4,11 +4,13 @@ from collections.abc import Callable, Mapping
 
 import tensorflow as tf
 
-from dimerec_tf.export.module import RecommenderModule, Request
+from dimerec_tf.export.module import RecommenderModule
+from dimerec_tf.export.request import Request
 from dimerec_tf.features import HISTORY
 
 K, FILTER_SEEN, NUM_STEPS, SEED = "k", "filter_seen", "num_steps", "seed"
-EXCLUDE, ALLOW = "exclude_item_ids", "allow_item_ids"
+EXCLUDE, ALLOW, ALLOW_CATEGORIES = "exclude_item_ids", "allow_item_ids", "allow_categories"
+DIVERSITY = "diversity_weight"
 
 
 def serving_signatures(module: RecommenderModule, default_k: int) -> dict[str, Callable]:
@@ -42,6 +44,8 @@ def default_inputs(module: RecommenderModule, default_k: int) -> dict[str, tf.Te
         ALLOW: tf.constant([[""]]),
         NUM_STEPS: tf.constant([0]),
         SEED: tf.constant([module.walker.seed if module.walker else 0]),
+        ALLOW_CATEGORIES: tf.constant([[""]]),
+        DIVERSITY: tf.constant([0.0]),
     }
 
 
@@ -55,6 +59,8 @@ def _recommend_function(module: RecommenderModule, defaults: Mapping[str, tf.Ten
             tf.TensorSpec([None, None], tf.string, ALLOW),
             tf.TensorSpec([None], tf.int32, NUM_STEPS),
             tf.TensorSpec([None], tf.int32, SEED),
+            tf.TensorSpec([None, None], tf.string, ALLOW_CATEGORIES),
+            tf.TensorSpec([None], tf.float32, DIVERSITY),
         ]
     )
     def serve(
@@ -65,9 +71,21 @@ def _recommend_function(module: RecommenderModule, defaults: Mapping[str, tf.Ten
         allow_item_ids: tf.Tensor = defaults[ALLOW],
         num_steps: tf.Tensor = defaults[NUM_STEPS],
         seed: tf.Tensor = defaults[SEED],
+        allow_categories: tf.Tensor = defaults[ALLOW_CATEGORIES],
+        diversity_weight: tf.Tensor = defaults[DIVERSITY],
     ) -> dict[str, tf.Tensor]:
         return module.recommend(
-            Request(history_item_ids, k, exclude_item_ids, filter_seen, allow_item_ids, num_steps, seed)
+            Request(
+                history_item_ids,
+                k,
+                exclude_item_ids,
+                filter_seen,
+                allow_item_ids,
+                num_steps,
+                seed,
+                allow_categories,
+                diversity_weight,
+            )
         )
 
     return serve
@@ -75,13 +93,14 @@ def _recommend_function(module: RecommenderModule, defaults: Mapping[str, tf.Ten
 
 def _examples_function(module: RecommenderModule, defaults: Mapping[str, tf.Tensor]) -> Callable:
     ids = tf.io.RaggedFeature(tf.string, row_splits_dtype=tf.int64)
+    names = dict.fromkeys((HISTORY, EXCLUDE, ALLOW, ALLOW_CATEGORIES), ids)
     numbers = {
         name: tf.io.FixedLenFeature([], tf.int64, int(defaults[name][0])) for name in (K, FILTER_SEEN, NUM_STEPS, SEED)
-    }
+    } | {DIVERSITY: tf.io.FixedLenFeature([], tf.float32, 0.0)}
 
     @tf.function(input_signature=[tf.TensorSpec([None], tf.string, "examples")])
     def serve_examples(examples: tf.Tensor) -> dict[str, tf.Tensor]:
-        features = tf.io.parse_example(examples, {HISTORY: ids, EXCLUDE: ids, ALLOW: ids, **numbers})
+        features = tf.io.parse_example(examples, {**names, **numbers})
         return module.recommend(
             Request(
                 features[HISTORY],
@@ -91,6 +110,8 @@ def _examples_function(module: RecommenderModule, defaults: Mapping[str, tf.Tens
                 features[ALLOW].to_tensor(),
                 features[NUM_STEPS],
                 tf.cast(features[SEED], tf.int32),
+                features[ALLOW_CATEGORIES].to_tensor(),
+                features[DIVERSITY],
             )
         )
 

@@ -1,57 +1,74 @@
 """Controllable aggregation: trades scores of a list against the variety of its categories (arXiv 2005.09347, 3.4)."""
 
 import numpy as np
-from numpy.typing import NDArray
+import tensorflow as tf
+
+from dimerec_tf.retrieval.categories import ItemCategories
+from dimerec_tf.retrieval.exact import Retriever
+
+CANDIDATES = 4  # for each place of a diverse list: what ComiRec's four interests retrieve
 
 
-def aggregate(scores: NDArray[np.floating], categories: NDArray[np.bool_], weight: float, k: int) -> NDArray[np.int64]:
+def aggregate(
+    scores: tf.Tensor, rows: tf.Tensor, categories: tf.Tensor, weight: tf.Tensor, k: tf.Tensor
+) -> tuple[tf.Tensor, tf.Tensor]:
     """Greedy maximum of the sum of scores plus `weight` for each pair of chosen items without a common category.
 
-    One after the other the item is chosen that adds most; of equals the first. The paper's greedy inference.
+    One after the other the item is chosen that adds most; of equals the first. The paper's greedy inference. Each list
+    is chosen out of its first `CANDIDATES` x k candidates, so that it does not depend on the others.
 
     Args:
-        scores: candidates' scores `[n]`, best first.
-        categories: which categories each has, `[n, categories]`; an item without any differs from all others.
-        weight: lambda of the paper; 0 leaves the order as it is.
-        k: how many are chosen.
+        scores: candidates' scores float32 `[lists, candidates]`, best first.
+        rows: their item rows int64 `[lists, candidates]`, 0 past the last.
+        categories: numbers of their categories `[lists, candidates, most]`, 0 after the end; an item without any
+            differs from all others.
+        weight: lambda of the paper, `[lists]`, finite; 0 leaves the order as it is.
+        k: how many are chosen, int32 `[lists]`.
 
     Returns:
-        Positions among the candidates `[min(k, n)]`, in the order in which they were chosen.
+        Scores and rows of the chosen in the order in which they were chosen, `[lists, max(k)]`, 0 where candidates ran
+        out; what follows a list's own k is of no meaning.
     """
-    members = categories.astype(np.float32)
-    differs = members @ members.T == 0
-    gains = scores.astype(np.float64)
-    chosen = np.empty(min(k, len(scores)), np.int64)
-    for place in range(len(chosen)):
-        best = int(np.argmax(gains))
-        chosen[place] = best
-        gains += weight * differs[best]
-        gains[best] = -np.inf
-    return chosen
+    count = tf.shape(rows)[1]
+    places = tf.range(count)[tf.newaxis]
+    considered = (rows > 0) & (places < CANDIDATES * k[:, tf.newaxis])
+    weight = tf.cast(weight, tf.float64)[:, tf.newaxis]
+
+    def choose(
+        turn: tf.Tensor, gains: tf.Tensor, chosen: tf.TensorArray
+    ) -> tuple[tf.Tensor, tf.Tensor, tf.TensorArray]:
+        most, best = tf.math.top_k(gains, 1)
+        own = tf.gather(categories, best, batch_dims=1)[:, :, tf.newaxis]
+        is_common = (categories[..., tf.newaxis] == own) & (own > 0)
+        gains += tf.where(tf.reduce_any(is_common, axis=[2, 3]), tf.zeros_like(weight), weight)
+        chosen = chosen.write(turn, tf.where(most > -np.inf, best, count)[:, 0])
+        return turn + 1, tf.where(places == best, tf.constant(-np.inf, tf.float64), gains), chosen
+
+    longest = tf.reduce_max(k)
+    gains = tf.where(considered, tf.cast(scores, tf.float64), -np.inf)
+    chosen = tf.TensorArray(tf.int32, longest, element_shape=[rows.shape[0]])
+    *_, chosen = tf.while_loop(lambda turn, *_: turn < longest, choose, (0, gains, chosen))
+    positions, end = tf.transpose(chosen.stack()), [[0, 0], [0, 1]]
+    scores, rows = (tf.gather(tf.pad(part, end), positions, batch_dims=1) for part in (scores, rows))
+    return scores, rows
 
 
-def aggregate_lists(
-    scores: NDArray[np.floating],
-    rows: NDArray[np.int64],
-    categories: NDArray[np.bool_],
-    weight: float,
-    k: int,
-) -> NDArray[np.int64]:
-    """`aggregate` for each of many lists of retrieved items.
+class DiverseRetriever(tf.Module):
+    """See `Retriever`: aggregates `CANDIDATES` x k items of another retriever.
 
     Args:
-        scores: `[lists, candidates]`, best first.
-        rows: item rows `[lists, candidates]`, 0 past the end of the catalogue.
-        categories: `[num_items + 1, categories]`.
-        weight: as for `aggregate`.
-        k: the length of the new lists.
-
-    Returns:
-        Item rows `[lists, k]`, 0 where candidates ran out.
+        retriever: searches them.
+        categories: of the catalogue.
+        weight: as for `aggregate`, the same for all.
     """
-    lists = np.zeros([len(rows), k], np.int64)
-    for place, (own_scores, own_rows) in enumerate(zip(scores, rows, strict=True)):
-        candidates = own_rows[own_rows > 0]
-        chosen = aggregate(own_scores[own_rows > 0], categories[candidates], weight, k)
-        lists[place, : len(chosen)] = candidates[chosen]
-    return lists
+
+    def __init__(self, retriever: Retriever, categories: ItemCategories, weight: float) -> None:
+        super().__init__()
+        self.retriever, self.categories, self.weight = retriever, categories, weight
+
+    def search(self, history: tf.Tensor, blocked: tf.Tensor, k: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """See `Retriever`; scores are those of the items, and do not fall from place to place."""
+        scores, rows = self.retriever.search(history, blocked, CANDIDATES * k)
+        lists = tf.shape(history)[:1]
+        weight = tf.fill(lists, tf.constant(self.weight, tf.float64))
+        return aggregate(scores, rows, self.categories.of(rows), weight, tf.fill(lists, k))

@@ -3,6 +3,7 @@
 from abc import abstractmethod
 from typing import Protocol
 
+import numpy as np
 import tensorflow as tf
 
 
@@ -98,11 +99,21 @@ class ExactRetriever(tf.Module):
         self.scorer = scorer
 
     def search(
-        self, history: tf.Tensor, blocked: tf.Tensor, k: tf.Tensor, users: tf.Tensor | None = None
+        self,
+        history: tf.Tensor,
+        blocked: tf.Tensor,
+        k: tf.Tensor,
+        users: tf.Tensor | None = None,
+        allowed: tf.Tensor | None = None,
     ) -> tuple[tf.Tensor, tf.Tensor]:
-        """See `Retriever`; equal scores are ordered by popularity. `users` are the scorer's for these histories."""
+        """See `Retriever`; equal scores are ordered by popularity.
+
+        `users` are the scorer's for these histories; `allowed`, bool `[batch, num_items]`, says what may be returned.
+        """
         scores = self.scorer.scores(self.scorer.users(history) if users is None else users)
         scores = tf.where(has_events(history), scores, popularity_scores(tf.shape(scores)[1]))
+        if allowed is not None:
+            scores = tf.where(allowed, scores, -np.inf)
         return best_unblocked(scores, blocked, k)
 
 
@@ -120,15 +131,19 @@ def best_unblocked(scores: tf.Tensor, blocked: tf.Tensor, k: tf.Tensor) -> tuple
     """The best `k` columns of `[batch, num_items]` scores that are not blocked; see `Retriever.search`."""
     batch, num_items = tf.unstack(tf.shape(scores))
     blocked = tf.broadcast_to(blocked, [batch, tf.shape(blocked)[1]])
-    owner = tf.broadcast_to(tf.range(batch, dtype=tf.int64)[:, tf.newaxis], tf.shape(blocked))
-    marks = tf.scatter_nd(
-        tf.stack([owner, blocked], axis=-1),
-        tf.ones_like(blocked, tf.int32),
-        tf.cast([batch, num_items + 1], tf.int64),
-    )
-    open_scores = tf.where(marks[:, 1:] > 0, -float("inf"), scores)
+    open_scores = tf.where(marked(blocked, num_items), -np.inf, scores)
     top_scores, columns = tf.math.top_k(open_scores, k=tf.minimum(k, num_items))
     return fill_up(top_scores, tf.cast(columns, tf.int64) + 1, k)
+
+
+def marked(rows: tf.Tensor, num_items: tf.Tensor) -> tf.Tensor:
+    """Which items are among the rows: `[batch, any]`, zeros are ignored, to bool `[batch, num_items]`."""
+    batch = tf.shape(rows)[0]
+    owner = tf.broadcast_to(tf.range(batch, dtype=tf.int64)[:, tf.newaxis], tf.shape(rows))
+    marks = tf.scatter_nd(
+        tf.stack([owner, rows], axis=-1), tf.ones_like(rows, tf.int32), tf.cast([batch, num_items + 1], tf.int64)
+    )
+    return marks[:, 1:] > 0
 
 
 def is_blocked(rows: tf.Tensor, blocked: tf.Tensor) -> tf.Tensor:

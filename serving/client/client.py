@@ -106,6 +106,8 @@ def _tensor(rows: Rows) -> tensor_pb2.TensorProto:
         return tensor_pb2.TensorProto(dtype=types_pb2.DT_STRING, tensor_shape=shape, string_val=strings)
     if isinstance(rows[0], bool):
         return tensor_pb2.TensorProto(dtype=types_pb2.DT_BOOL, tensor_shape=_shape(batch), bool_val=rows)
+    if isinstance(rows[0], float):
+        return tensor_pb2.TensorProto(dtype=types_pb2.DT_FLOAT, tensor_shape=_shape(batch), float_val=rows)
     return tensor_pb2.TensorProto(dtype=types_pb2.DT_INT32, tensor_shape=_shape(batch), int_val=rows)
 
 

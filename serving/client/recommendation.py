@@ -1,5 +1,6 @@
 """What both clients share: the answer, the error, and what to answer when the server is away."""
 
+import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,7 +13,7 @@ MAX_ATTEMPTS = 5
 FIRST_PAUSE_SECONDS = 0.1
 LONGEST_PAUSE_SECONDS = 2.0
 RETRIED = (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.RESOURCE_EXHAUSTED)
-Rows = list[list[str]] | list[int] | list[bool]
+Rows = list[list[str]] | list[int] | list[bool] | list[float]
 Version = int | str | None
 _AWAY = {*RETRIED, grpc.StatusCode.DEADLINE_EXCEEDED}
 _ASSERTION = re.compile(r"assertion failed: \[(.+?)\]( \[|$)")
@@ -65,10 +66,13 @@ class Question:
         allow: item ids of which alone everybody gets, None for all.
         num_steps: of the model's reverse walk, None for its own number.
         seed: of the reverse walk, None for the model's own.
+        allow_categories: names of which items must have one at least, None for all items.
+        diversity_weight: what a pair without a common category is worth in scores, None for nothing.
 
     Raises:
-        QuestionError: `allow` holds no id, so that nothing could be recommended.
-        TypeError: a history, `exclude` or `allow` is a string instead of a sequence of ids.
+        QuestionError: `allow` or `allow_categories` names nothing, so that nothing could be recommended, or the weight
+            is negative or not finite.
+        TypeError: one of them, a history or `exclude` is a string instead of a sequence.
     """
 
     histories: Sequence[Sequence[str]]
@@ -78,14 +82,23 @@ class Question:
     allow: Sequence[str] | None = None
     num_steps: int | None = None
     seed: int | None = None
+    allow_categories: Sequence[str] | None = None
+    diversity_weight: float | None = None
 
     def __post_init__(self) -> None:
-        if any(isinstance(ids, str) for ids in (*self.histories, self.exclude, self.allow)):
+        if any(isinstance(ids, str) for ids in (*self.histories, self.exclude, self.allow, self.allow_categories)):
             raise TypeError(
-                "A history, `exclude` and `allow` must be sequences of ids such as ['50', '181'], not one string."
+                "A history, `exclude`, `allow` and `allow_categories` must be sequences such as ['50', '181'], "
+                "not one string."
             )
         if self.allow is not None and not any(self.allow):
             raise QuestionError("`allow` holds no item id, so nothing could be recommended. Leave it out to allow all.")
+        if self.allow_categories is not None and not any(self.allow_categories):
+            raise QuestionError(
+                "`allow_categories` holds no name, so nothing could be recommended. Leave it out to allow all."
+            )
+        if not 0 <= (self.diversity_weight or 0) < math.inf:
+            raise QuestionError(f"`diversity_weight` must be a finite number, 0 or more, got {self.diversity_weight}.")
 
 
 def inputs(question: Question) -> dict[str, Rows]:
@@ -97,6 +110,8 @@ def inputs(question: Question) -> dict[str, Rows]:
         "exclude_item_ids": padded([question.exclude] * batch),
         "filter_seen": [question.filter_seen] * batch,
         "allow_item_ids": None if question.allow is None else padded([question.allow] * batch),
+        "allow_categories": None if question.allow_categories is None else padded([question.allow_categories] * batch),
+        "diversity_weight": None if question.diversity_weight is None else [float(question.diversity_weight)] * batch,
         "num_steps": None if question.num_steps is None else [question.num_steps] * batch,
         "seed": None if question.seed is None else [question.seed] * batch,
     }
@@ -116,12 +131,13 @@ def answer(item_ids: Sequence[str], scores: Sequence[float], cold_start: bool) -
 
 
 def fallback_answers(question: Question, fallback: Sequence[str], error: RecommendError) -> list[Recommendation]:
-    """The best of a list for each history, with 1 / rank as score.
+    """The best of a list for each history, with 1 / rank as score; of any categories, so without diversity.
 
     Raises:
-        RecommendError: the given one, if the list is empty or the server answered and refused.
+        RecommendError: the given one, if the list is empty, the server answered and refused, or only some categories
+            are allowed, of which the list knows nothing.
     """
-    if not fallback or error.code not in _AWAY:
+    if not fallback or error.code not in _AWAY or question.allow_categories is not None:
         raise error
     answers = []
     for history in question.histories:

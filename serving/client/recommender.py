@@ -55,6 +55,8 @@ class Recommender(ABC):
         allow: Sequence[str] | None = None,
         num_steps: int | None = None,
         seed: int | None = None,
+        allow_categories: Sequence[str] | None = None,
+        diversity_weight: float | None = None,
     ) -> list[Recommendation]:
         """Asks for what comes next after each history.
 
@@ -68,17 +70,24 @@ class Recommender(ABC):
             user_id: the same; experiments are reported by it.
             allow: item ids of which alone everybody gets, None for all.
             num_steps: of the model's reverse walk, None for its own number.
-            seed: of the reverse walk, None for the model's own. An older export knows none of these three.
+            seed: of the reverse walk, None for the model's own.
+            allow_categories: names of which items must have one at least, None for all items. What `allow` says holds
+                as well.
+            diversity_weight: 0 or more, what a pair of a list's items without a common category is worth in scores;
+                None for nothing. An older export knows none of the last five.
 
         Returns:
             An answer for each history, in the same order.
 
         Raises:
-            RecommendError: the server refuses the request, or is away or late and there is no fallback.
-            QuestionError: `allow` holds no id.
-            TypeError: a history, `exclude` or `allow` is a string instead of a sequence of ids.
+            RecommendError: the server refuses the request, or is away or late and there is no fallback, which there is
+                not for some categories alone.
+            QuestionError: `allow` or `allow_categories` names nothing, or the weight is negative or not finite.
+            TypeError: one of them, a history or `exclude` is a string instead of a sequence.
         """
-        question = Question(histories, k, exclude, filter_seen, allow, num_steps, seed)
+        question = Question(
+            histories, k, exclude, filter_seen, allow, num_steps, seed, allow_categories, diversity_weight
+        )
         if not histories:
             return []
         try:

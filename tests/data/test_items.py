@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from dimerec_tf.config import DataConfig
-from dimerec_tf.data.items import ItemsError, category_matrix, read_categories
+from dimerec_tf.data.items import Categories, ItemsError, catalogue_categories, read_categories
 
 
 def items(tmp_path: Path, text: str, **settings: str) -> DataConfig:
@@ -27,9 +27,11 @@ def test_the_delimiter_is_the_logs(tmp_path: Path) -> None:
     assert read_categories(items(tmp_path, "item_id\tcategory\na\tx,y\n", delimiter="\t")) == {"a": ("x,y",)}
 
 
-def test_the_matrix_has_the_catalogues_rows_and_only_its_categories(tmp_path: Path) -> None:
+def test_a_catalogue_has_its_rows_and_only_its_categories(tmp_path: Path) -> None:
     data = items(tmp_path, "item_id,category\nb,War|Drama\na,War\nelsewhere,Opera\nc,\n")
-    assert category_matrix(data, ["a", "b", "unlisted", "c"]).astype(int).tolist() == [
+    categories = catalogue_categories(data, ["a", "b", "unlisted", "c"])
+    assert categories == Categories(["Drama", "War"], [[], [1], [1, 0], [], []])
+    assert categories.matrix().astype(int).tolist() == [
         [0, 0],
         [0, 1],
         [1, 1],
@@ -61,4 +63,4 @@ def test_a_missing_file_is_refused(tmp_path: Path) -> None:
 
 def test_ids_of_another_log_are_noticed(tmp_path: Path) -> None:
     with pytest.raises(ItemsError, match=r"no category for any item of log\.csv"):
-        category_matrix(items(tmp_path, "item_id,category\na,x\n"), ["item-a"])
+        catalogue_categories(items(tmp_path, "item_id,category\na,x\n"), ["item-a"])

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from dimerec_tf.cli.pipeline import run_pipeline
-from tests.e2e.small_log import Run, small_config, write_log
+from tests.e2e.small_log import Run, small_config, write_items, write_log
 from tfx_pipeline.outcome import Outcome
 
 
@@ -13,7 +13,8 @@ from tfx_pipeline.outcome import Outcome
 def first(tmp_path_factory: pytest.TempPathFactory) -> Run:
     root = tmp_path_factory.mktemp("pipeline")
     write_log(root / "log.csv")
-    config = small_config(root / "log.csv")
+    write_items(root / "items.csv")
+    config = small_config(root / "log.csv", data={"items_path": str(root / "items.csv")})
     return Run(config, root / "work", run_pipeline(config, root / "work"))
 
 
@@ -25,5 +26,6 @@ def second(first: Run) -> Outcome:
 @pytest.fixture(scope="package")
 def refused(first: Run, second: Outcome) -> Outcome:
     """An untrained model against the blessed one; after `second`, whose versions it must not disturb."""
-    config = small_config(Path(first.config.data.path), training={"epochs": 1, "learning_rate": 1e-9})
+    data, training = first.config.data.model_dump(), {"epochs": 1, "learning_rate": 1e-9}
+    config = small_config(Path(first.config.data.path), data=data, training=training)
     return run_pipeline(config, first.workdir)

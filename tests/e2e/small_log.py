@@ -33,6 +33,12 @@ def write_log(file: Path) -> None:
     file.write_text("\n".join([*lines, *BAD_ROWS]) + "\n")
 
 
+def write_items(file: Path) -> None:
+    """Every item is odd or even."""
+    lines = [f"i{item},{'odd' if item % 2 else 'even'}" for item in range(NUM_ITEMS)]
+    file.write_text("\n".join(["item_id,category", *lines]) + "\n")
+
+
 def small_config(log: Path, **sections: dict[str, Any]) -> Config:
     values: dict[str, Any] = {
         "data": {"path": str(log)},

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -18,13 +19,19 @@ from dimerec_tf.data.splits import load_splits
 from dimerec_tf.data.vocabulary import Encoder
 from dimerec_tf.metrics.ranking import summarise
 from serving.client.client import RecommendClient
+from serving.client.recommender import Recommender
+from serving.client.rest import RestRecommendClient
 from serving.server.app import start_server
-from tests.e2e.small_log import BAD_ROWS, Run, small_config
+from serving.server.batching_options import BatchingOptions
+from serving.server.options import ServerOptions
+from tests.e2e.small_log import BAD_ROWS, NUM_ITEMS, Run, small_config
+from tests.export.served import Served, example
 from tfx_pipeline.examples import read_split
 from tfx_pipeline.local_runner import pipeline_name
 from tfx_pipeline.outcome import Outcome
 from tfx_pipeline.pipeline import last_blessed_model
 
+EXPORTS = ("dimerec", "dimerec_ivf", "dimerec_scann")
 ALWAYS_RUN = {"LastBlessedModel", "Evaluator.dimerec", "Pusher"}
 
 
@@ -34,8 +41,7 @@ def test_a_good_model_is_blessed_and_pushed_beside_its_floors(first: Run) -> Non
     assert list(outcome.metrics) == ["popularity", "sequential_rules", "dimerec"]
     assert outcome.metrics["sequential_rules"]["HR@10"] == 1.0, "the ring is what the rules count"
     assert outcome.metrics["dimerec"]["HR@10"] > outcome.metrics["popularity"]["HR@10"]
-    assert (first.workdir / "serving" / "dimerec" / "1" / "saved_model.pb").exists()
-    for export in ("dimerec_ivf", "dimerec_scann"):
+    for export in EXPORTS:
         assert (first.workdir / "serving" / export / "1" / "saved_model.pb").exists()
     print_outcome(first.config, outcome)
 
@@ -115,19 +121,50 @@ def test_a_baseline_is_found_only_where_models_are_measured_alike(first: Run, tm
     assert baselines(data={"path": first.config.data.path, "split": {"kind": "global_time"}}) == 0
 
 
-@pytest.mark.parametrize("export", ["dimerec", "dimerec_ivf", "dimerec_scann"])
-def test_the_server_gives_the_ids_that_the_evaluator_counted(first: Run, export: str) -> None:
+@pytest.fixture(scope="module")
+def evaluated(first: Run) -> list[tuple[list[str], list[str]]]:
+    """Test histories, each with the ids that the Evaluator counted: its metrics are those of these ids."""
     examples = list(read_split(first.outcome.examples_uri, "test"))
-    server = start_server({export: first.workdir / "serving" / export}, "127.0.0.1:0")
+    model = Served(first.workdir / "serving" / "dimerec" / "1")
+    serialised = [example(history_item_ids=history, target_item_id=[target]) for _, history, target in examples]
+    found = model.run("evaluate", examples=serialised)["topk_item_id"]
+    model.session.close()
+    lists = [[item.decode() for item in row if item] for row in found]
+    targets = [target for _, _, target in examples]
+    ranks = [[row.index(item) + 1.0 if item in row else np.inf] for row, item in zip(lists, targets, strict=True)]
+    counted = summarise(np.array(ranks), (10, 20))
+    for name, value in first.outcome.metrics["dimerec"].items():
+        assert counted[name] == pytest.approx(value)
+    return [(history, row) for (_, history, _), row in zip(examples, lists, strict=True)]
+
+
+@pytest.mark.parametrize("export", EXPORTS)
+@pytest.mark.parametrize("batching", [None, BatchingOptions(8, 5000, 10, 2, pad_variable_length_inputs=True)])
+def test_the_server_gives_the_ids_that_the_evaluator_counted(
+    first: Run, evaluated: list[tuple[list[str], list[str]]], export: str, batching: BatchingOptions | None
+) -> None:
+    """Over gRPC and REST; in one request, and in one for each history, which are joined where there is batching."""
+    histories, expected = [history for history, _ in evaluated], [row for _, row in evaluated]
+    options = ServerOptions(batching=batching, rest_address="127.0.0.1:0")
+    server = start_server({export: first.workdir / "serving" / export}, "127.0.0.1:0", options)
+
+    def ask(client: Recommender, some: list[list[str]]) -> list[list[str]]:
+        return [list(answer.item_ids) for answer in client.recommend(some, k=20, filter_seen=True)]
+
     try:
-        with RecommendClient(f"127.0.0.1:{server.port}", export) as client:
-            answers = client.recommend([history for _, history, _ in examples], k=20, filter_seen=True)
+        for client_class, port in ((RecommendClient, server.port), (RestRecommendClient, server.rest.port)):
+            with client_class(f"127.0.0.1:{port}", export) as client, ThreadPoolExecutor(8) as pool:
+                one_each = pool.map(lambda history: ask(client, [history])[0], histories)
+                assert list(one_each) == expected
+                if not batching:
+                    assert ask(client, histories) == expected
     finally:
         server.stop()
-    ranks = [
-        [answer.item_ids.index(target) + 1.0 if target in answer.item_ids else np.inf]
-        for answer, (_, _, target) in zip(answers, examples, strict=True)
-    ]
-    served = summarise(np.array(ranks), (10, 20))
-    for name, value in first.outcome.metrics["dimerec"].items():
-        assert served[name] == pytest.approx(value)
+
+
+@pytest.mark.parametrize("export", EXPORTS)
+def test_what_is_pushed_knows_the_categories_of_the_item_file(first: Run, export: str) -> None:
+    model = Served(first.workdir / "serving" / export / "1")
+    answer = model.run(history_item_ids=[["i3"]], k=[20], allow_categories=[["odd"]])["item_ids"][0]
+    assert sorted(answer.tolist()) == sorted(f"i{item}".encode() for item in range(1, NUM_ITEMS, 2))
+    model.session.close()

@@ -7,17 +7,21 @@ import numpy as np
 import pytest
 
 from dimerec_tf.baselines.popularity import Popularity
-from dimerec_tf.config import Config, parse_config
+from dimerec_tf.config import Config, DataConfig, parse_config
 from dimerec_tf.export.save import save_exact, save_indexed
 from dimerec_tf.models.dimerec import DimeRec
 from dimerec_tf.retrieval.exact import ModelScorer
-from tests.export.served import IDS, NUM_ITEMS, Served
+from tests.export.served import CATEGORIES_OF, IDS, NUM_ITEMS, Served
 
 
 @pytest.fixture(scope="session")
-def config() -> Config:
+def config(tmp_path_factory: pytest.TempPathFactory) -> Config:
+    items = tmp_path_factory.mktemp("items") / "items.csv"
+    lines = [f"{item},{'|'.join(names)}\n" for item, names in CATEGORIES_OF.items()]
+    items.write_text("item_id,category\n" + "".join(lines))
     return parse_config(
         {
+            "data": {"items_path": str(items)},
             "model": {"dim": 8, "max_history": 6, "diffusion": {"num_steps": 4}},
             "evaluation": {"filter_seen": True},
             "export": {"max_k": 60},
@@ -62,8 +66,9 @@ def served(request: pytest.FixtureRequest, exports: dict[str, Path]) -> Iterator
 
 @pytest.fixture(scope="session")
 def popularity(config: Config, vocabulary: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """A floor, exported without categories."""
     path = tmp_path_factory.mktemp("popularity") / "exact"
-    save_exact(Popularity(NUM_ITEMS), vocabulary, config, path)
+    save_exact(Popularity(NUM_ITEMS), vocabulary, config.model_copy(update={"data": DataConfig()}), path)
     model = Served(path)
     yield model
     model.session.close()

@@ -12,7 +12,7 @@ from dimerec_tf.config import Config
 from dimerec_tf.evaluation.evaluator import retrieve, target_ranks
 from dimerec_tf.export.save import RECORD
 from dimerec_tf.retrieval.exact import ExactRetriever, ModelScorer
-from tests.export.served import IDS, NUM_ITEMS, Served, example
+from tests.export.served import CATEGORIES, IDS, NUM_ITEMS, Served, example
 
 RNG = np.random.default_rng(9)
 
@@ -86,7 +86,7 @@ def test_served_ids_are_the_evaluated_ids(served: Served, scorer: ModelScorer) -
     padded = [history + [""] * (width - len(history)) for history in histories]
     requested = served.run(history_item_ids=padded, k=[50], filter_seen=[True])["item_ids"]
     np.testing.assert_array_equal(requested, evaluated)
-    _, rows = retrieve(
+    rows = retrieve(
         ExactRetriever(scorer),
         [[IDS.index(item) + 1 for item in history] for history in histories],
         filter_seen=True,
@@ -135,7 +135,7 @@ def test_slices_name_history_length_and_target_popularity(exports: dict[str, Pat
 def test_the_record_says_what_was_exported(exports: dict[str, Path], config: Config) -> None:
     for index, path in exports.items():
         record = json.loads((path / RECORD).read_text())
-        assert (record["index"], record["items"]) == (index, NUM_ITEMS)
+        assert (record["index"], record["items"], record["categories"]) == (index, NUM_ITEMS, len(CATEGORIES))
         assert record["bytes"] > 0
         if index != "exact":
             assert record["index_recall"] == {"k": 50, "histories": 40, "recall": 1.0}

@@ -50,7 +50,7 @@ def test_rows_with_and_without_allowed_items_may_share_a_batch(served: Served) -
     assert for_all.tolist() == [[b"item-9", b"", b"", b""]] * 4
 
 
-@pytest.mark.parametrize("name", ["k", "filter_seen", "num_steps", "seed"])
+@pytest.mark.parametrize("name", ["k", "filter_seen", "num_steps", "seed", "diversity_weight"])
 def test_more_rows_of_an_input_than_histories_are_refused(served: Served, name: str) -> None:
     with pytest.raises(tf.errors.InvalidArgumentError):
         served.run(history_item_ids=[HISTORY], **{name: [1, 1]})
@@ -101,6 +101,8 @@ def test_examples_are_answered_like_requests(served: Served) -> None:
             filter_seen=1,
             num_steps=2,
             seed=9,
+            allow_categories=["War", "Noir"],
+            diversity_weight=0.5,
         ),
         example(),
     ]
@@ -115,6 +117,8 @@ def test_examples_are_answered_like_requests(served: Served) -> None:
             filter_seen=[True],
             num_steps=[2],
             seed=[9],
+            allow_categories=[["War", "Noir"]],
+            diversity_weight=[0.5],
         ),
         served.run(history_item_ids=[[""]]),
     ]

@@ -102,7 +102,7 @@ def test_ranks_equal_a_sort_of_the_whole_catalogue(filter_seen: bool) -> None:
     table = rng.integers(0, 6, (21, 20))
     histories = [rng.integers(1, 21, rng.integers(1, 6)).tolist() for _ in range(300)]
     targets = [rng.integers(0, 21, rng.integers(1, 4)).tolist() for _ in range(300)]
-    ranks = target_ranks(retrieve(ExactRetriever(_Table(table)), histories, filter_seen, depth=8)[1], targets)
+    ranks = target_ranks(retrieve(ExactRetriever(_Table(table)), histories, filter_seen, depth=8), targets)
     for history, wanted, places in zip(histories, targets, ranks, strict=True):
         order = sorted(range(1, 21), key=lambda row, history=history: (-table[history[0]][row - 1], row))
         candidates = [row for row in order if not (filter_seen and row in history)][:8]

@@ -28,6 +28,12 @@ def export_base(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return save_export(tmp_path_factory.mktemp("export"))
 
 
+@pytest.fixture(scope="session")
+def export_server(export_base: Path) -> Iterator[Stubs]:
+    with serving(export_base) as stubs:
+        yield stubs
+
+
 @pytest.fixture
 def own_base(tmp_path: Path) -> Path:
     save_toy(tmp_path, 1)

@@ -88,6 +88,19 @@ def test_json_is_for_programs(toy_server: Stubs, titles: Path) -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        (["--allow-category", "A", "--allow-category", "C"], ["item-2", "item-3", "item-5"]),
+        (["--exclude", "item-3"], ["item-1", "item-2", "item-4"]),
+        (["--exclude", "item-3", "--diversity-weight", "1"], ["item-1", "item-2", "item-6"]),
+    ],
+)
+def test_categories_and_diversity_are_options(export_server: Stubs, options: list[str], expected: list[str]) -> None:
+    output = ask(export_server, "--user-history", "", "--k", "3", "--json", *options)
+    assert [item["item_id"] for item in json.loads(output)["items"]] == expected
+
+
 def test_a_cold_start_is_noted(toy_server: Stubs) -> None:
     assert "most popular items" in ask(toy_server, "--user-history", "", "--k", "3")
 

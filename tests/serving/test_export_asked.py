@@ -10,20 +10,15 @@ import tensorflow as tf
 from tensorflow_serving.apis import predict_pb2
 
 from serving.client.client import RecommendClient, RecommendError
-from serving.client.recommendation import QuestionError
+from serving.client.recommendation import QuestionError, Recommendation
 from serving.client.rest import RestRecommendClient
 from serving.server.signature import Signature
+from tests.serving.exported import category_of
 from tests.serving.running import TIMEOUT, Stubs, serving
 from tests.serving.toy import NAME
 
 Client = RecommendClient | RestRecommendClient
 HISTORY = ["item-3", "item-7"]
-
-
-@pytest.fixture(scope="module")
-def export_server(export_base: Path) -> Iterator[Stubs]:
-    with serving(export_base) as stubs:
-        yield stubs
 
 
 @pytest.fixture(params=[RecommendClient, RestRecommendClient], ids=["grpc", "rest"])
@@ -44,6 +39,28 @@ def test_only_allowed_items_are_recommended(client: Client) -> None:
     assert client.recommend([HISTORY], allow=["who?"])[0].item_ids == ()
 
 
+def categories_of(answer: Recommendation) -> list[str]:
+    return [category_of(int(item.removeprefix("item-"))) for item in answer.item_ids]
+
+
+def test_only_items_of_allowed_categories_are_recommended(client: Client) -> None:
+    answers = client.recommend([HISTORY, []], k=5, allow_categories=["A", "C"])
+    assert [len(answer.item_ids) for answer in answers] == [5, 5]
+    assert {*categories_of(answers[0])} <= {"A", "C"}
+    assert answers[1].item_ids == ("item-2", "item-3", "item-5", "item-6", "item-8")
+    both = client.recommend([HISTORY], allow_categories=["B"], allow=["item-4", "item-5"])[0]
+    assert both.item_ids == ("item-4",)
+    assert client.recommend([HISTORY], allow_categories=["who?"])[0].item_ids == ()
+
+
+def test_lists_of_different_categories_can_be_asked_for(client: Client) -> None:
+    plain, none = (client.recommend([HISTORY], k=3, **asked)[0] for asked in ({}, {"diversity_weight": 0}))
+    assert none == plain
+    diverse = client.recommend([HISTORY, ["item-9"]], k=3, diversity_weight=2)
+    assert [sorted(categories_of(answer)) for answer in diverse] == [["A", "B", "C"]] * 2
+    assert diverse[0].item_ids[0] == plain.item_ids[0]
+
+
 def test_steps_and_seed_of_the_walk_can_be_chosen(client: Client) -> None:
     def scores(**asked: int) -> tuple[float, ...]:
         return client.recommend([HISTORY], k=50, **asked)[0].scores
@@ -59,8 +76,9 @@ def test_steps_and_seed_of_the_walk_can_be_chosen(client: Client) -> None:
 def test_an_older_export_is_sent_only_what_it_knows(toy_server: Stubs) -> None:
     with RecommendClient(toy_server.address, NAME) as client:
         assert client.recommend([["a"]], k=1)[0].item_ids == ("a",)
-        with pytest.raises(RecommendError, match="allow_item_ids"):
-            client.recommend([["a"]], k=1, allow=["a"])
+        for asked, name in ({"allow": ["a"]}, "allow_item_ids"), ({"diversity_weight": 1.0}, "diversity_weight"):
+            with pytest.raises(RecommendError, match=name):
+                client.recommend([["a"]], k=1, **asked)
 
 
 @pytest.mark.parametrize("client_class", [RecommendClient, RestRecommendClient])
@@ -68,10 +86,22 @@ def test_what_is_allowed_holds_for_the_fallback_too(client_class: type[Client]) 
     with client_class("127.0.0.1:1", NAME, timeout_seconds=0.5, fallback=["a", "b", "c", "d"]) as client:
         (answer,) = client.recommend([["b"]], k=5, exclude=["c"], filter_seen=True, allow=["d", "c", "b", "x"])
         assert (answer.item_ids, answer.fallback) == (("d",), True)
-        with pytest.raises(QuestionError, match="holds no item id"):
-            client.recommend([["b"]], allow=[])
-        with pytest.raises(TypeError, match="not one string"):
-            client.recommend([["b"]], allow="ab")
+        with pytest.raises(RecommendError, match=r"No server answers|did not answer"):
+            client.recommend([["b"]], allow_categories=["War"])
+        assert client.recommend([["b"]], k=1, diversity_weight=0.5)[0].item_ids == ("a",)
+
+
+@pytest.mark.parametrize("client_class", [RecommendClient, RestRecommendClient])
+def test_a_question_that_makes_no_sense_is_not_asked(client_class: type[Client]) -> None:
+    with client_class("127.0.0.1:1", NAME) as client:
+        for names in ("allow", "allow_categories"):
+            with pytest.raises(TypeError, match="not one string"):
+                client.recommend([["b"]], **{names: "ab"})
+            with pytest.raises(QuestionError, match=f"`{names}` holds no"):
+                client.recommend([["b"]], **{names: [""]})
+        for weight in (-0.1, float("nan"), float("inf")):
+            with pytest.raises(QuestionError, match=f"a finite number, 0 or more, got {weight}"):
+                client.recommend([["b"]], diversity_weight=weight)
 
 
 def ask(stubs: Stubs, signature: str, **inputs: object) -> dict[str, np.ndarray]:

@@ -3,6 +3,7 @@
 import subprocess
 import sys
 from concurrent import futures
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +20,17 @@ from tests.serving.toy import NAME
 RNG = np.random.default_rng(3)
 
 
+def ask(
+    client: RecommendClient,
+    history: list[str],
+    allow: list[str] | None,
+    categories: list[str] | None,
+    weight: float | None,
+) -> Recommendation:
+    asked = {"allow": allow, "allow_categories": categories, "diversity_weight": weight}
+    return client.recommend([history], k=20, filter_seen=True, **asked)[0]
+
+
 @pytest.mark.parametrize("allowed_batch_sizes", [(), (8, 32)])
 def test_joined_answers_are_those_alone(
     export_base: Path, monkeypatch: pytest.MonkeyPatch, allowed_batch_sizes: tuple[int, ...]
@@ -26,6 +38,8 @@ def test_joined_answers_are_those_alone(
     lengths = RNG.integers(0, 9, 60)
     histories = [[f"item-{row}" for row in RNG.integers(1, NUM_ITEMS + 20, length)] for length in lengths]
     allowed = [None if number % 3 else [f"item-{row}" for row in range(1, number + 2)] for number in range(60)]
+    categories = [None if number % 4 else ["A", "who?", "C"][: number // 20 + 1] for number in range(60)]
+    weights = [None if number % 5 else 0.5 for number in range(60)]
     options = BatchingOptions(32, 5000, 10, 2, allowed_batch_sizes, pad_variable_length_inputs=True)
     compute, rows = Signature.compute, []
 
@@ -34,21 +48,14 @@ def test_joined_answers_are_those_alone(
         return compute(self, arrays, aliases)
 
     with serving(export_base) as stubs, RecommendClient(stubs.address, NAME) as client:
-        alone = [
-            client.recommend([history], k=20, filter_seen=True, allow=allow)[0]
-            for history, allow in zip(histories, allowed, strict=True)
-        ]
+        alone = [ask(client, *asked) for asked in zip(histories, allowed, categories, weights, strict=True)]
     monkeypatch.setattr(Signature, "compute", counted)
     with (
         serving(export_base, ServerOptions(batching=options)) as stubs,
         RecommendClient(stubs.address, NAME, timeout_seconds=60) as client,
         futures.ThreadPoolExecutor(20) as pool,
     ):
-
-        def ask(history: list[str], allow: list[str] | None) -> Recommendation:
-            return client.recommend([history], k=20, filter_seen=True, allow=allow)[0]
-
-        joined = list(pool.map(ask, histories, allowed))
+        joined = list(pool.map(partial(ask, client), histories, allowed, categories, weights))
     assert max(rows) > 1, "nothing was joined"
     for one, other in zip(joined, alone, strict=True):
         assert (one.item_ids, one.cold_start) == (other.item_ids, other.cold_start)
