@@ -4,6 +4,7 @@ import gc
 import logging
 import resource
 import signal
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
+SWITCH_SECONDS = 5e-4  # Python's own is ten times as long, and a request waits for several turns while a version loads
 
 
 def serve(
@@ -113,6 +115,7 @@ def serve(
     with _until_told_to_stop() as stopping:
         silence_native_logs()
         one_thread_per_operation()
+        sys.setswitchinterval(SWITCH_SECONDS)
         _log_to_terminal()
         _allow_many_connections()
         from serving.request_log.request_log import RequestLog

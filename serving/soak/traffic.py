@@ -18,7 +18,7 @@ from serving.soak.oracle import TOLERANCE
 DEADLINE_SECONDS = 10.0
 PAUSE_SECONDS = 0.08  # between two requests of a thread
 GRPC_THREADS = 3
-OPTIONS = [("grpc.initial_reconnect_backoff_ms", 100), ("grpc.max_reconnect_backoff_ms", 100)]
+OPTIONS = [(f"grpc.{limit}_reconnect_backoff_ms", 100) for limit in ("initial", "min", "max")]
 
 
 @dataclass(frozen=True)
