@@ -38,7 +38,7 @@ def decode(proto: tensor_pb2.TensorProto) -> np.ndarray:
     expected = _VALUE_FIELDS.get(proto.dtype)
     if expected and not set(given) <= {expected, "tensor_content"}:
         raise ValueError(f"values of type {dtype_name(proto.dtype)} belong in {expected}, found {', '.join(given)}")
-    if expected and given == {expected: math.prod(shape)}:  # the usual form, read five times as fast as `make_ndarray` does
+    if expected and given == {expected: math.prod(shape)}:  # the usual form, which `make_ndarray` is slow with
         return np.array(getattr(proto, expected), dtype).reshape(shape)
     try:
         return tf.make_ndarray(proto)
