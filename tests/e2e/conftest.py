@@ -13,7 +13,7 @@ from tfx_pipeline.outcome import Outcome
 def first(tmp_path_factory: pytest.TempPathFactory) -> Run:
     root = tmp_path_factory.mktemp("pipeline")
     write_log(root / "log.csv")
-    config = small_config(root / "log.csv")
+    config = small_config(root / "log.csv", training={"validation": {"every_epochs": 5}})
     return Run(config, root / "work", run_pipeline(config, root / "work"))
 
 
