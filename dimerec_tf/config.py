@@ -106,16 +106,33 @@ class DataConfig(Section):
     min_item_count: PositiveInt = 1
 
 
+class ValidationConfig(Section):
+    """Validation within a training: HR@10 of `users` of the validation split (all, if there are fewer), always the same
+    ones, after every so many epochs.
+
+    The weights of the best epoch are kept, and `patience` validations without a gain end the training. Seen items are
+    left out or not as `evaluation.filter_seen` says.
+    """
+
+    every_epochs: PositiveInt = 1
+    users: PositiveInt = 2000
+    patience: PositiveInt = 3
+
+
 class TrainingConfig(Section):
     """`batch_size` counts training windows; every position of a window is a training target.
 
-    Left out, it and `epochs` follow from the size of the log, see `training/length.py`.
+    Left out, it and `epochs` follow from the size of the log, see `training/length.py`. The state of a training is kept
+    after each epoch and, within one, when it is `checkpoint_minutes` old. Without a `validation` the last epoch's
+    weights are the result.
     """
 
     epochs: PositiveInt | None = None
     batch_size: PositiveInt | None = None
     learning_rate: Annotated[float, Field(gt=0)] = 3e-3
     deterministic: bool = True
+    checkpoint_minutes: Annotated[float, Field(gt=0)] = 5.0
+    validation: ValidationConfig | None = None
 
 
 class EvaluationConfig(Section):
@@ -185,8 +202,14 @@ class Config(Section):
         return self
 
     def fingerprint(self) -> str:
-        """The first 12 hex digits of the SHA-256 of the canonical JSON form."""
-        return hashlib.sha256(self.to_json().encode()).hexdigest()[:12]
+        """The first 12 hex digits of the SHA-256 of the canonical JSON form, without what changes no result: how often
+        a training's state is kept, and a validation that there is not.
+        """
+        values = self.model_dump(mode="json")
+        del values["training"]["checkpoint_minutes"]
+        if self.training.validation is None:
+            del values["training"]["validation"]
+        return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()[:12]
 
     def to_json(self) -> str:
         return json.dumps(self.model_dump(mode="json"), sort_keys=True)

@@ -40,6 +40,14 @@ def test_yaml_and_json_round_trip(tmp_path: Path) -> None:
     assert load_config(file).fingerprint() == config.fingerprint() != Config().fingerprint()
 
 
+def test_a_fingerprint_is_of_what_changes_a_result() -> None:
+    def of(**training: object) -> str:
+        return parse_config({"training": training}).fingerprint()
+
+    assert of() == of(checkpoint_minutes=1) == of(validation=None)
+    assert len({of(), of(validation={}), of(validation={"patience": 4}), of(epochs=4)}) == 4
+
+
 def test_presets_load_and_a_wrong_name_lists_them() -> None:
     for name in preset_names():
         assert load_preset(name).name

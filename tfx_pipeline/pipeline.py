@@ -43,11 +43,12 @@ def data_steps(config: Config, schema: str, rejected_dir: str, code_version: str
     validator = components.ExampleValidator(
         statistics=statistics.outputs["statistics"], schema=reviewed.outputs["schema"]
     )
+    transformed = ["train", "eval"] if config.training.validation else ["train"]
     transform = components.Transform(
         examples=examples.outputs["examples"],
         schema=reviewed.outputs["schema"],
         preprocessing_fn="tfx_pipeline.modules.preprocessing.preprocessing_fn",
-        splits_config=transform_pb2.SplitsConfig(analyze=["train"], transform=["train"]),
+        splits_config=transform_pb2.SplitsConfig(analyze=["train"], transform=transformed),
         custom_config={"min_item_count": config.data.min_item_count, "code": code_version},
         disable_statistics=True,
     )
@@ -101,7 +102,7 @@ def build_pipeline(
             transform_graph=data.transform.outputs["transform_graph"],
             schema=data.schema.outputs["schema"],
             train_args=trainer_pb2.TrainArgs(splits=["train"]),
-            eval_args=trainer_pb2.EvalArgs(splits=["train"]),
+            eval_args=trainer_pb2.EvalArgs(splits=["eval" if config.training.validation else "train"]),
             custom_config={
                 "config": config.to_json(),
                 "code": code_version,

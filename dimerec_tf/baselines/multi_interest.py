@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from dimerec_tf.baselines.softmax_model import SoftmaxModel
 from dimerec_tf.config_baselines import ComiRecConfig, MINDConfig
 from dimerec_tf.layers.guidance.dynamic_routing import DynamicRoutingInterest
-from dimerec_tf.layers.guidance.present import route_hard
+from dimerec_tf.layers.guidance.present import closest_interest, route_hard
 from dimerec_tf.layers.guidance.self_attentive import SelfAttentiveInterest
 from dimerec_tf.layers.transformer import drop
 
@@ -35,6 +35,12 @@ class ComiRec(SoftmaxModel):
     def read_out(self, vectors: tf.Tensor, targets: tf.Tensor) -> tf.Tensor:
         """See `SoftmaxModel`."""
         return route_hard(vectors, targets)
+
+    def routed(self, windows: tf.Tensor) -> tf.Tensor:
+        """See `SequenceModel`."""
+        is_target = windows[:, 1:] > 0
+        vectors = tf.boolean_mask(tf.cast(self.vectors_of(windows[:, :-1], all_prefixes=True), tf.float32), is_target)
+        return closest_interest(vectors, self.full_precision(tf.boolean_mask(windows[:, 1:], is_target)))
 
 
 class MIND(SoftmaxModel):

@@ -35,6 +35,7 @@ def bench(
     page: Annotated[
         Path | None, typer.Option(help="A documentation page to write as well, of all that --collect holds.")
     ] = None,
+    logs: Annotated[Path | None, typer.Option(help="Where TensorBoard finds the curves of each training.")] = None,
 ) -> None:
     """Trains models with several seeds and measures them beside popularity and sequential rules.
 
@@ -58,7 +59,8 @@ def bench(
         from dimerec_tf.evaluation.json_rows import replace_rows
 
         settings = load_bench_config(config) if config else _of_preset(preset or "", log, items, seeds)
-        results = run_benchmark(settings, output / "runs", partial(console.print, highlight=False, soft_wrap=True))
+        say = partial(console.print, highlight=False, soft_wrap=True)
+        results = run_benchmark(settings, output / "runs", say, logs)
         rows = report_rows(settings, results, _command(config, preset, log, items, seeds))
         (output / "accuracy.json").write_text(json.dumps(rows, indent=2) + "\n")
         (output / "accuracy.md").write_text(markdown_page(rows))

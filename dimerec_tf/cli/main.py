@@ -48,4 +48,4 @@ def catching_errors() -> Iterator[None]:
         yield
     except (DimeRecError, ImportError) as error:
         Console(stderr=True).print(f"[bold red]error:[/] {escape(str(error))}", highlight=False, soft_wrap=True)
-        sys.exit(1)
+        sys.exit(error.exit_code if isinstance(error, DimeRecError) else 1)

@@ -5,9 +5,7 @@ import logging
 import resource
 import signal
 import sys
-import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, TypeVar
 
@@ -16,6 +14,7 @@ import typer
 from dimerec_tf.cli.output import console
 from dimerec_tf.environment import one_thread_per_operation, silence_native_logs
 from dimerec_tf.errors import DimeRecError
+from dimerec_tf.stop_signals import told_to_stop
 
 if TYPE_CHECKING:
     from serving.server.app import RunningServer
@@ -112,7 +111,7 @@ def serve(
         )
     if batching_parameters_file and not enable_batching:
         raise DimeRecError("--batching-parameters-file was given without --enable-batching: add it, or leave both out.")
-    with _until_told_to_stop() as stopping:
+    with told_to_stop(*STOP_SIGNALS) as stopping:
         silence_native_logs()
         one_thread_per_operation()
         sys.setswitchinterval(SWITCH_SECONDS)
@@ -150,18 +149,6 @@ def serve(
         stopping.wait()
         console.print("Stopping: requests in flight may end.")
         server.stop(drain_seconds=drain_seconds)
-
-
-@contextmanager
-def _until_told_to_stop() -> Iterator[threading.Event]:
-    """An event that SIGTERM and Ctrl-C set for the time of the block."""
-    stopping = threading.Event()
-    former = {number: signal.signal(number, lambda *_: stopping.set()) for number in STOP_SIGNALS}
-    try:
-        yield stopping
-    finally:
-        for number, handler in former.items():
-            signal.signal(number, handler)
 
 
 def _given(path: Path | None, read: Callable[[Path], T]) -> T | None:

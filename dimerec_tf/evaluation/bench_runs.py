@@ -15,7 +15,7 @@ import numpy as np
 
 import dimerec_tf
 from dimerec_tf.code_version import code_version
-from dimerec_tf.config import Config, DataConfig
+from dimerec_tf.config import Config, DataConfig, EvaluationConfig
 from dimerec_tf.config_model import DimeRecConfig
 from dimerec_tf.data.items import items_hash
 from dimerec_tf.data.log_reader import list_log_files
@@ -38,11 +38,19 @@ class KeptRuns:
         dataset: what people call the data set.
         data: where its log is and how to split it; read when it is first needed.
         say: is told what starts.
+        logs: where TensorBoard finds the curves of trainings, `<data set>/<model>/<seed>` below it; None for none.
     """
 
-    def __init__(self, directory: Path, dataset: str, data: DataConfig, say: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        directory: Path,
+        dataset: str,
+        data: DataConfig,
+        say: Callable[[str], None],
+        logs: Path | None = None,
+    ) -> None:
         self.directory, self.dataset, self.data = directory, dataset, data
-        self.say = say
+        self.say, self.logs = say, logs
 
     @cached_property
     def benchmark(self) -> Benchmark:
@@ -66,7 +74,8 @@ class KeptRuns:
         checkpoint_dir = file.with_suffix(".checkpoint")
         if not file.exists():
             self.say(f"{self.dataset}: training {name}, seed {config.seed}")
-            trained = self.benchmark.train(config, checkpoint_dir)
+            log_dir = self.logs / self.dataset / name / str(config.seed) if self.logs else None
+            trained = self.benchmark.train(config, checkpoint_dir, log_dir)
             weights = {str(index): weight for index, weight in enumerate(trained.model.get_weights())}
             _save(file, facts=json.dumps({"losses": trained.losses, "seconds": trained.seconds}), **weights)
         shutil.rmtree(checkpoint_dir, ignore_errors=True)
@@ -91,22 +100,30 @@ def settings_fingerprint(config: Config) -> str:
 
 
 def training_fingerprint(config: Config) -> str:
-    """The same of what a training depends on alone; how a model is measured or asked is put at its default."""
+    """The same of what a training depends on alone; how a model is measured or asked is put at its default.
+
+    Validation within a training leaves seen items out or not as the measurement does.
+    """
     model = config.model
     if isinstance(model, DimeRecConfig):
         model = model.model_copy(update={"retrieval": "next_interest"})
     # Copied, not built: without its losses DAM must not be asked, and nobody asks this one.
     kept = {"seed": config.seed, "data": config.data, "model": model, "training": config.training}
+    if config.training.validation:
+        kept["evaluation"] = EvaluationConfig(filter_seen=config.evaluation.filter_seen)
     return settings_fingerprint(Config().model_copy(update=kept))
 
 
-def run_benchmark(config: BenchConfig, kept: Path, say: Callable[[str], None]) -> dict[Comparison, Runs]:
+def run_benchmark(
+    config: BenchConfig, kept: Path, say: Callable[[str], None], logs: Path | None = None
+) -> dict[Comparison, Runs]:
     """Every model with every seed on every data set, measured with seen items left out and kept.
 
     Args:
         config: what to run.
         kept: a directory for finished runs, see `KeptRuns`.
         say: is told what starts, and how many runs there are.
+        logs: see `KeptRuns`.
 
     Returns:
         Runs by comparison and model, floors first.
@@ -115,7 +132,7 @@ def run_benchmark(config: BenchConfig, kept: Path, say: Callable[[str], None]) -
     started, numbers = time.monotonic(), itertools.count(1)
     total = sum(len(config.models_for(dataset)) for dataset in config.datasets) * len(config.seeds)
     for dataset, data in config.datasets.items():
-        kept_runs = KeptRuns(kept, dataset, data, say)
+        kept_runs = KeptRuns(kept, dataset, data, say, logs)
         both = [Comparison(dataset, filter_seen) for filter_seen in (True, False)]
         for comparison in both:
             evaluation = config.evaluation_of(comparison)

@@ -15,7 +15,7 @@ from dimerec_tf.data.protocols import SPLIT_NAMES, UserExample
 from dimerec_tf.data.splits import load_splits, no_examples
 from dimerec_tf.data.vocabulary import Encoder
 from dimerec_tf.evaluation.epoch_record import EpochRecord
-from dimerec_tf.evaluation.evaluator import retrieve, target_ranks
+from dimerec_tf.evaluation.evaluator import compile_search, retrieve, target_ranks
 from dimerec_tf.metrics.lists import summarise_lists
 from dimerec_tf.metrics.ranking import Ranks, summarise
 from dimerec_tf.models.base import SequenceModel
@@ -24,6 +24,7 @@ from dimerec_tf.retrieval.controllable import DiverseRetriever
 from dimerec_tf.retrieval.exact import ExactRetriever, ModelScorer, Retriever, Scorer
 from dimerec_tf.training.fit import fit
 from dimerec_tf.training.sequences import Sequences
+from dimerec_tf.training.validation import Cases
 
 Metrics = dict[str, float]
 FLOORS = ("popularity", "sequential_rules")
@@ -86,13 +87,14 @@ class Benchmark:
             scorer = SequentialRules.fit(self.sequences, self.encoder.num_items, evaluation.rules_window)
         return self._measure(scorer, evaluation, time.monotonic() - started, parameters=0)
 
-    def train(self, config: Config, checkpoint_dir: Path) -> Trained:
+    def train(self, config: Config, checkpoint_dir: Path, log_dir: Path | None = None) -> Trained:
         """Trains a model with the configuration's seed, or goes on from what `checkpoint_dir` holds, see `fit`."""
-        record = EpochRecord(checkpoint_dir / "epochs.json")
-        model = fit(config, self.sequences, self.encoder.num_items, checkpoint_dir, [record])
-        epochs = record.read()
-        losses = {loss: [epoch["losses"][loss] for epoch in epochs] for loss in model.loss_means}
-        return Trained(model, losses, sum(epoch["seconds"] for epoch in epochs))
+        record = EpochRecord()
+        validation = self._validation_cases() if config.training.validation else None
+        items = self.encoder.num_items
+        model = fit(config, self.sequences, items, checkpoint_dir, [record], validation, log_dir)
+        losses = {loss: [epoch["losses"][loss] for epoch in record.epochs] for loss in model.loss_means}
+        return Trained(model, losses, sum(epoch["seconds"] for epoch in record.epochs))
 
     def measure(self, trained: Trained, evaluation: EvaluationConfig) -> Run:
         """Measures a trained model."""
@@ -114,11 +116,18 @@ class Benchmark:
                     "evaluation.diversity_weight needs categories: set data.items_path to a file with them."
                 )
             retriever = DiverseRetriever(retriever, ItemCategories(self.categories), evaluation.diversity_weight)
-        return retrieve(retriever, histories, evaluation.filter_seen, max(evaluation.top_k))
+        return retrieve(compile_search(retriever), histories, evaluation.filter_seen, max(evaluation.top_k))
 
     def ranks(self, rows: NDArray[np.int64], examples: list[UserExample]) -> Ranks:
         """The places of the examples' targets among `[examples, depth]` rows."""
-        return target_ranks(rows, [[self.encoder.row(item) for item in example.targets] for example in examples])
+        return target_ranks(rows, self._targets(examples))
+
+    def _targets(self, examples: list[UserExample]) -> list[list[int]]:
+        return [[self.encoder.row(item) for item in example.targets] for example in examples]
+
+    def _validation_cases(self) -> Cases:
+        histories = Sequences.from_lists(self.encoder.encode(example.history) for example in self.eval)
+        return Cases(histories, Sequences.from_lists(self._targets(self.eval)))
 
     def _measure(self, scorer: Scorer, evaluation: EvaluationConfig, seconds: float, parameters: int) -> Run:
         retriever = ExactRetriever(scorer)

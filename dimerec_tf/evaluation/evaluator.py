@@ -1,6 +1,6 @@
 """Full-catalogue evaluation outside the pipeline, through the search that serving uses."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 import tensorflow as tf
@@ -12,19 +12,24 @@ from dimerec_tf.retrieval.exact import Retriever
 BATCH = 256
 
 
-def retrieve(
-    retriever: Retriever, histories: Sequence[Sequence[int]], filter_seen: bool, depth: int
-) -> NDArray[np.int64]:
+Search = Callable[[tf.Tensor, tf.Tensor, tf.Tensor], tuple[tf.Tensor, tf.Tensor]]
+
+
+def compile_search(retriever: Retriever) -> Search:
+    """A retriever's search as one graph for batches of all sizes."""
+    rows = tf.TensorSpec([None, None], tf.int64)
+    return tf.function(retriever.search, input_signature=[rows, rows, tf.TensorSpec([], tf.int32)])
+
+
+def retrieve(search: Search, histories: Sequence[Sequence[int]], filter_seen: bool, depth: int) -> NDArray[np.int64]:
     """The rows of each history's best `depth` items, `[histories, depth]`; 0 past the catalogue's end.
 
     Args:
-        retriever: searches rows.
+        search: see `compile_search`.
         histories: item rows, oldest first.
         filter_seen: whether the items of the history are left out.
         depth: how many items are retrieved.
     """
-    rows = tf.TensorSpec([None, None], tf.int64)
-    search = tf.function(retriever.search, input_signature=[rows, rows, tf.TensorSpec([], tf.int32)])
     by_length = np.argsort([len(history) for history in histories], kind="stable")  # so that little padding is computed
     found = []
     for batch in _batches([histories[place] for place in by_length]):

@@ -56,6 +56,14 @@ class SequenceModel(tfrs.Model):
             training: whether dropout acts.
         """
 
+    def routed(self, windows: tf.Tensor) -> tf.Tensor | None:
+        """Which interest each target of the windows goes to: int64 `[targets]`; None for a model without hard routing.
+
+        Args:
+            windows: as for `losses_of`.
+        """
+        return None
+
     def window_weights(self, num_targets: tf.Tensor) -> tf.Tensor:
         """What windows count in the mean that a loss is, by their numbers of targets: the same numbers `[windows]`.
 

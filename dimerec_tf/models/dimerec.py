@@ -10,7 +10,7 @@ from dimerec_tf.diffusion.sphere import normalize
 from dimerec_tf.diffusion.walk import ChosenSteps, walk_forward, walk_from_noise
 from dimerec_tf.layers.denoiser import Denoiser
 from dimerec_tf.layers.guidance import build_guidance
-from dimerec_tf.layers.guidance.present import fill_absent, route_hard
+from dimerec_tf.layers.guidance.present import closest_interest, fill_absent, route_hard
 from dimerec_tf.layers.guidance.rule import RuleInterest, zero_absent
 from dimerec_tf.layers.item_table import ItemTable
 from dimerec_tf.layers.transformer import CausalTransformer
@@ -136,6 +136,14 @@ class DimeRec(SequenceModel):
             tf.boolean_mask(targets, is_target),
             self.draw_seed(6) if training else None,
         )
+
+    def routed(self, windows: tf.Tensor) -> tf.Tensor:
+        """See `SequenceModel`."""
+        history, targets = windows[:, :-1], windows[:, 1:]
+        guidance = self.guidance(self._states(history), history, all_prefixes=True)
+        is_target = targets > 0
+        items = self.items(tf.boolean_mask(targets, is_target))
+        return closest_interest(self._scored(tf.boolean_mask(guidance, is_target)), self._scored(items))
 
     def _states(
         self, rows: tf.Tensor, dropout_seed: tf.Tensor | None = None, wanted: tf.Tensor | None = None

@@ -1,26 +1,26 @@
-"""Trains a model; a killed run started again goes on from its last epoch to the same result."""
+"""Trains a model; one that was killed or told to stop goes on from its kept state to the same result."""
 
+import signal
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import tensorflow as tf
 from tensorflow.python.framework import config as ops  # the public module can switch determinism on, not off
 
-from dimerec_tf.config import Config
-from dimerec_tf.errors import DimeRecError
+from dimerec_tf.config import Config, ConfigError
 from dimerec_tf.models.base import SequenceModel
 from dimerec_tf.models.registry import build_model
+from dimerec_tf.stop_signals import told_to_stop
+from dimerec_tf.training.checkpoint import TrainingCheckpoint
+from dimerec_tf.training.curves import TrainingCurves
+from dimerec_tf.training.divergence import StopWhenDiverged
 from dimerec_tf.training.item_start import start_by_transitions
 from dimerec_tf.training.length import training_length
 from dimerec_tf.training.progress import TrainingProgress
-from dimerec_tf.training.sequences import Sequences, training_batches, window_bounds
-
-
-class NonFiniteLoss(DimeRecError, FloatingPointError):
-    """A training that broke."""
+from dimerec_tf.training.sequences import Sequences, TrainingBatches, window_bounds
+from dimerec_tf.training.validation import Cases, Validation
 
 
 def fit(
@@ -29,26 +29,35 @@ def fit(
     num_items: int,
     checkpoint_dir: Path | None = None,
     callbacks: Sequence[tf.keras.callbacks.Callback] = (),
+    validation: Cases | None = None,
+    log_dir: Path | None = None,
 ) -> SequenceModel:
-    """Trains from scratch, or from the checkpoint that an interrupted run left in `checkpoint_dir`.
+    """Trains from scratch, or from the state that an interrupted run left in `checkpoint_dir`.
 
     Adam's learning rate falls from the configured one to zero along a cosine. What the configuration does not say of
     the training's length comes from the log, see `training_length`.
 
     Args:
-        config: the model and training sections and the seed are read.
+        config: the model and training sections and the seed are read, and with `training.validation` whether
+            `evaluation` leaves seen items out.
         sequences: training sequences of item rows 1..num_items.
         num_items: catalogue size without padding.
-        checkpoint_dir: where the state is kept after each epoch. It belongs to one configuration, one data set and
-            one version of the code; whoever names it removes it.
-        callbacks: further Keras callbacks.
+        checkpoint_dir: where the state is kept, see `TrainingCheckpoint`; with one, SIGTERM ends the training after the
+            running step. It belongs to one configuration, one data set and one version of the code; whoever names it
+            removes it.
+        callbacks: further Keras callbacks; one that is a `PythonState` is part of the kept state.
+        validation: the validation split, which `training.validation` needs.
+        log_dir: where TensorBoard finds the curves.
 
     Raises:
         NothingToLearn: there is no training target.
-        NonFiniteLoss: the loss is not finite.
+        TrainingDiverged: the loss or a weight is not finite, or the loss exploded.
+        TrainingStopped: SIGTERM came; the state is kept.
+        OtherTraining: `checkpoint_dir` holds another training.
+        ConfigError: `training.validation` is configured, and there are no cases or too few epochs for it.
     """
     with _deterministic_ops(config.training.deterministic):
-        return _fit(config, sequences, num_items, checkpoint_dir, callbacks)
+        return _fit(config, sequences, num_items, checkpoint_dir, callbacks, validation, log_dir)
 
 
 @contextmanager
@@ -70,68 +79,59 @@ def _fit(
     num_items: int,
     checkpoint_dir: Path | None,
     callbacks: Sequence[tf.keras.callbacks.Callback],
+    cases: Cases | None,
+    log_dir: Path | None,
 ) -> SequenceModel:
     training = config.training
     tf.keras.utils.set_random_seed(config.seed)
-    counts = np.bincount(sequences.rows, minlength=num_items + 1)
-    model = build_model(config.model, counts, config.seed)
-    checkpoint = _EpochCheckpoint(model, checkpoint_dir) if checkpoint_dir else None
+    model = build_model(config.model, np.bincount(sequences.rows, minlength=num_items + 1), config.seed)
     bounds = window_bounds(sequences, config.model.max_history)
     epochs, batch_size = training_length(training, bounds)
-    dataset, steps = training_batches(sequences, bounds, batch_size, config.seed)
-    model.weight_per_step = float(tf.reduce_sum(model.window_weights(bounds[:, 1] - bounds[:, 0] - 1))) / steps
+    batches = TrainingBatches(sequences, bounds, batch_size, config.seed)
+    steps, num_targets = batches.steps, bounds[:, 1] - bounds[:, 0] - 1
+    model.weight_per_step = float(tf.reduce_sum(model.window_weights(num_targets))) / steps
     decay = tf.keras.optimizers.schedules.CosineDecay(training.learning_rate, steps * epochs)
     model.compile(tf.keras.optimizers.Adam(decay))
     model.optimizer.build(model.trainable_variables)
-    done = checkpoint.restore() if checkpoint else 0
-    if not done and config.model.item_start == "transitions":
-        model.items.set_weights([start_by_transitions(model.items.get_weights()[0], sequences, config.seed)])
-    model.fit(
-        dataset(done, epochs),
-        initial_epoch=done,
-        epochs=epochs,
-        steps_per_epoch=steps,
-        verbose=0,
-        callbacks=[
-            _StopAtNonFiniteLoss(),
-            *([checkpoint] if checkpoint else []),
-            TrainingProgress(epochs, steps),
-            *callbacks,
-        ],
-    )
+    validation = _validation(config, model, epochs, cases)
+    targets_per_step = float(num_targets.sum()) / steps
+    with told_to_stop(*([signal.SIGTERM] if checkpoint_dir else [])) as stopping:
+        checkpoint = None
+        if checkpoint_dir:
+            parts = [part for part in callbacks if isinstance(part, tf.train.experimental.PythonState)]
+            kept = [*parts, validation.state] if validation else parts
+            checkpoint = TrainingCheckpoint(model, checkpoint_dir, training.checkpoint_minutes, steps, stopping, kept)
+        done = checkpoint.restore() if checkpoint else 0
+        if not done and config.model.item_start == "transitions":
+            model.items.set_weights([start_by_transitions(model.items.get_weights()[0], sequences, config.seed)])
+        over = validation is not None and validation.is_over(done // steps)
+        model.fit(
+            batches.between(done, epochs * steps),
+            initial_epoch=done // steps,
+            epochs=done // steps if over else epochs,
+            steps_per_epoch=steps,
+            verbose=0,
+            callbacks=[
+                StopWhenDiverged(sequences, batches, checkpoint),
+                *([validation] if validation else []),
+                TrainingProgress(epochs, steps, targets_per_step),
+                *([TrainingCurves(log_dir, model, batches, targets_per_step)] if log_dir else []),
+                *callbacks,
+                *([checkpoint] if checkpoint else []),
+            ],
+        )
     return model
 
 
-class _EpochCheckpoint(tf.keras.callbacks.Callback):
-    """Keeps model, optimizer and epoch of the last finished epoch."""
-
-    def __init__(self, model: SequenceModel, directory: Path) -> None:
-        super().__init__()
-        self.trained = model
-        self.directory = directory
-        self.epochs_done = tf.Variable(0, dtype=tf.int64, trainable=False)
-
-    def restore(self) -> int:
-        """Loads the newest checkpoint, if there is one, and returns how many epochs are done."""
-        checkpoint = tf.train.Checkpoint(
-            model=self.trained, optimizer=self.trained.optimizer, epochs_done=self.epochs_done
+def _validation(config: Config, model: SequenceModel, epochs: int, cases: Cases | None) -> Validation | None:
+    wanted = config.training.validation
+    if wanted is None:
+        return None
+    if not cases or not len(cases.targets):
+        raise ConfigError("training.validation needs a validation split with examples, and there is none: take it out.")
+    if wanted.every_epochs > epochs:
+        raise ConfigError(
+            f"training.validation.every_epochs is {wanted.every_epochs}, but the training has {epochs} epochs: it must "
+            "not be more."
         )
-        self.manager = tf.train.CheckpointManager(checkpoint, str(self.directory), max_to_keep=1)
-        if self.manager.restore_or_initialize():
-            print(f"Resuming training after epoch {int(self.epochs_done)}.")
-        return int(self.epochs_done)
-
-    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        self.epochs_done.assign(epoch + 1)
-        self.manager.save()
-
-
-class _StopAtNonFiniteLoss(tf.keras.callbacks.Callback):
-    """Ends training before a broken model can be kept."""
-
-    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        loss = (logs or {})["loss"]
-        if not np.isfinite(loss):
-            raise NonFiniteLoss(
-                f"The loss became {loss} in epoch {epoch + 1}: lower training.learning_rate or raise model.temperature."
-            )
+    return Validation(model, wanted, cases, config.evaluation.filter_seen)

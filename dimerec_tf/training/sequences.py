@@ -1,6 +1,6 @@
 """Training sequences in memory and the windows that a training step reads."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -57,13 +57,11 @@ def window_bounds(sequences: Sequences, max_history: int) -> NDArray[np.int64]:
     return np.stack([window_start, window_end], axis=1)
 
 
-def training_batches(
-    sequences: Sequences, bounds: NDArray[np.int64], batch_size: int, seed: int
-) -> tuple[Callable[[int, int], tf.data.Dataset], int]:
-    """Batches windows of like length, in an order that depends on the seed and the epoch alone.
+class TrainingBatches:
+    """Batches of windows of like length, in an order that depends on the seed and the epoch alone.
 
     Windows are shuffled, sorted by length within pools of `POOL` batches so that little padding is computed, and the
-    batches shuffled again.
+    batches shuffled again. Training step n, counted from 0 over all epochs, has the same batch wherever training began.
 
     Args:
         sequences: what the windows are cut from.
@@ -71,37 +69,51 @@ def training_batches(
         batch_size: how many windows a batch has.
         seed: of the order.
 
-    Returns:
-        A function of the first epoch and the one to stop before, which gives their batches one after the other, int64
-        `[batch, length of the longest window]` rows, left-aligned and padded with zeros; and the number of batches in
-        an epoch.
+    Attributes:
+        steps: the number of batches in an epoch.
 
     Raises:
         NothingToLearn: no sequence has two events.
     """
-    if not len(bounds):
-        raise NothingToLearn(
-            f"None of the {len(sequences)} training sequences has two events: there is nothing to learn."
-        )
-    rows, steps = tf.constant(sequences.rows), -(-len(bounds) // batch_size)
-    lengths = bounds[:, 1] - bounds[:, 0]
-    pools = tf.constant(np.arange(len(bounds)) // (POOL * batch_size) * (lengths.max() + 1))
 
-    def batches_of(epoch: tf.Tensor) -> tf.data.Dataset:
-        shuffled = tf.random.experimental.stateless_shuffle(tf.constant(bounds), seed=[tf.cast(seed, tf.int64), epoch])
-        ordered = tf.gather(shuffled, tf.argsort(pools + shuffled[:, 1] - shuffled[:, 0], stable=True))
-        batches = tf.random.experimental.stateless_shuffle(tf.range(steps), seed=[tf.cast(seed, tf.int64), epoch])
-        first = tf.data.Dataset.from_tensor_slices(batches * batch_size)
-        return first.map(lambda start: ordered[start : start + batch_size])
+    def __init__(self, sequences: Sequences, bounds: NDArray[np.int64], batch_size: int, seed: int) -> None:
+        if not len(bounds):
+            raise NothingToLearn(
+                f"None of the {len(sequences)} training sequences has two events: there is nothing to learn."
+            )
+        self.bounds, self.batch_size, self.seed = bounds, batch_size, seed
+        self.steps = -(-len(bounds) // batch_size)
+        self._rows = tf.constant(sequences.rows)
+        lengths = bounds[:, 1] - bounds[:, 0]
+        self._pools = tf.constant(np.arange(len(bounds)) // (POOL * batch_size) * (lengths.max() + 1))
 
-    def gather_windows(batch: tf.Tensor) -> tf.Tensor:
-        width = tf.reduce_max(batch[:, 1] - batch[:, 0])
-        positions = batch[:, :1] + tf.range(width)[tf.newaxis]
-        inside = positions < batch[:, 1:]
-        return tf.cast(tf.where(inside, tf.gather(rows, tf.where(inside, positions, 0)), 0), tf.int64)
+    def between(self, first: int, stop: int) -> tf.data.Dataset:
+        """The batches of the steps `first` to `stop - 1`: int64 `[batch, length of the longest window]` rows,
+        left-aligned and padded with zeros.
+        """
+        windows = self._bounds_between(first, stop).map(self.windows, num_parallel_calls=tf.data.AUTOTUNE)
+        return windows.prefetch(tf.data.AUTOTUNE)
 
-    def epochs(first: int, stop: int) -> tf.data.Dataset:
-        dataset = tf.data.Dataset.range(first, stop).flat_map(batches_of)
-        return dataset.map(gather_windows, num_parallel_calls=tf.data.AUTOTUNE).prefetch(tf.data.AUTOTUNE)
+    def bounds_at(self, step: int) -> NDArray[np.int64]:
+        """The bounds of a step's windows, `[batch, 2]`."""
+        return next(iter(self._bounds_between(step, step + 1))).numpy()
 
-    return epochs, steps
+    def windows(self, bounds: tf.Tensor) -> tf.Tensor:
+        """The windows within bounds `[batch, 2]`, as `between` gives them."""
+        width = tf.reduce_max(bounds[:, 1] - bounds[:, 0])
+        positions = bounds[:, :1] + tf.range(width)[tf.newaxis]
+        inside = positions < bounds[:, 1:]
+        return tf.cast(tf.where(inside, tf.gather(self._rows, tf.where(inside, positions, 0)), 0), tf.int64)
+
+    def _bounds_between(self, first: int, stop: int) -> tf.data.Dataset:
+        epoch, step = divmod(first, self.steps)
+        epochs = tf.data.Dataset.range(epoch, -(-stop // self.steps))
+        return epochs.flat_map(self._bounds_of_epoch).skip(step).take(stop - first)
+
+    def _bounds_of_epoch(self, epoch: tf.Tensor) -> tf.data.Dataset:
+        seed = [tf.cast(self.seed, tf.int64), epoch]
+        shuffled = tf.random.experimental.stateless_shuffle(tf.constant(self.bounds), seed=seed)
+        ordered = tf.gather(shuffled, tf.argsort(self._pools + shuffled[:, 1] - shuffled[:, 0], stable=True))
+        batches = tf.random.experimental.stateless_shuffle(tf.range(self.steps), seed=seed)
+        first = tf.data.Dataset.from_tensor_slices(batches * self.batch_size)
+        return first.map(lambda start: ordered[start : start + self.batch_size])

@@ -14,7 +14,11 @@ def first(tmp_path_factory: pytest.TempPathFactory) -> Run:
     root = tmp_path_factory.mktemp("pipeline")
     write_log(root / "log.csv")
     write_items(root / "items.csv")
-    config = small_config(root / "log.csv", data={"items_path": str(root / "items.csv")})
+    config = small_config(
+        root / "log.csv",
+        data={"items_path": str(root / "items.csv")},
+        training={"validation": {"every_epochs": 5}},
+    )
     return Run(config, root / "work", run_pipeline(config, root / "work"))
 
 

@@ -8,7 +8,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+import tensorflow as tf
 from ml_metadata import MetadataStore
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from tfx.orchestration.local.local_dag_runner import LocalDagRunner
 from tfx.orchestration.metadata import sqlite_metadata_connection_config
 from tfx.orchestration.pipeline import Pipeline
@@ -53,6 +55,14 @@ def test_slices_cover_history_length_and_target_popularity(first: Run) -> None:
 
 def test_training_leaves_no_checkpoint_behind(first: Run) -> None:
     assert not [file for file in (first.workdir / "checkpoints").rglob("*") if file.is_file()]
+
+
+def test_the_training_was_validated_on_the_eval_split_and_can_be_watched(first: Run) -> None:
+    (events,) = (first.workdir / "artifacts" / "Trainer.dimerec" / "model_run").rglob("events.out.tfevents.*")
+    curves = EventAccumulator(str(events), size_guidance={"tensors": 0})
+    curves.Reload()
+    rates = [float(tf.make_ndarray(event.tensor_proto)) for event in curves.Tensors("validation/HR@10")]
+    assert 2 <= len(rates) <= 5 and max(rates) > 0.5, "the eval split's next items are those of the ring"
 
 
 def test_bad_rows_are_set_aside_with_their_reasons(first: Run) -> None:

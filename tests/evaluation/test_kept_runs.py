@@ -1,6 +1,5 @@
 """Runs that are kept with their models."""
 
-import json
 import time
 from pathlib import Path
 
@@ -8,10 +7,11 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from dimerec_tf.config import Config, EvaluationConfig, load_preset, vary
+from dimerec_tf.config import Config, EvaluationConfig, ValidationConfig, load_preset, vary
 from dimerec_tf.evaluation import bench_runs
 from dimerec_tf.evaluation.bench_runs import KeptRuns, training_fingerprint
 from dimerec_tf.evaluation.benchmark import Benchmark, Run, Trained
+from dimerec_tf.evaluation.epoch_record import EpochRecord
 from tests.e2e.small_log import small_config, write_log
 
 
@@ -53,6 +53,17 @@ def test_a_model_without_dam_is_told_from_one_with_it_and_known_however_it_is_as
     assert training_fingerprint(without_dam) != training_fingerprint(preset)
 
 
+def test_with_a_validation_a_training_is_another_one_where_seen_items_count() -> None:
+    preset = load_preset("amazon-beauty")
+    validated = preset.model_copy(
+        update={"training": preset.training.model_copy(update={"validation": ValidationConfig()})}
+    )
+    for config, trainings in ((preset, 1), (validated, 2)):
+        evaluations = [EvaluationConfig(filter_seen=filter_seen) for filter_seen in (False, True)]
+        names = {training_fingerprint(config.model_copy(update={"evaluation": each})) for each in evaluations}
+        assert len(names) == trainings
+
+
 class _Killed(BaseException):
     pass
 
@@ -74,27 +85,29 @@ def undisturbed(config: Config, tmp_path_factory: pytest.TempPathFactory) -> tup
 def test_a_killed_training_goes_on_to_the_same_run(
     config: Config, undisturbed: tuple[Run, Trained], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, epochs: int
 ) -> None:
-    """Killed with the second epoch recorded but not kept; and with all three kept, before the model is saved."""
+    """Killed with the second epoch ended but not kept; and with all three kept, before the model is saved."""
 
     def kill(*_: object, **__: object) -> None:
         raise _Killed
 
     def save_or_kill(manager: tf.train.CheckpointManager, *_: object) -> str:
-        return kill() if int(manager.checkpoint.epochs_done) > epochs else save(manager)
+        return kill() if len(manager.checkpoint.parts[0].epochs) > epochs else save(manager)
 
     save = tf.train.CheckpointManager.save
     with monkeypatch.context() as patch, pytest.raises(_Killed):
         patch.setattr(tf.train.CheckpointManager, "save", save_or_kill)
         patch.setattr(bench_runs, "_save", kill)
         KeptRuns(tmp_path / "runs", "ring", config.data, print).run("full", config)
-    (record,) = (tmp_path / "runs").glob("ring-model-*.checkpoint/epochs.json")
-    done = json.loads(record.read_text())[:epochs]
+    (checkpoint,) = (tmp_path / "runs").glob("ring-model-*.checkpoint")
+    record = EpochRecord()
+    tf.train.Checkpoint(parts=[record]).restore(tf.train.latest_checkpoint(checkpoint)).expect_partial()
+    assert len(record.epochs) == epochs
     again = KeptRuns(tmp_path / "runs", "ring", config.data, print)
     started = time.monotonic()
     run, trained = again.run("full", config), again.trained("full", config)
     elapsed = time.monotonic() - started
     assert run.metrics == undisturbed[0].metrics and trained.losses == undisturbed[1].losses
     np.testing.assert_array_equal(run.ranks, undisturbed[0].ranks)
-    before = sum(epoch["seconds"] for epoch in done)
+    before = sum(epoch["seconds"] for epoch in record.epochs)
     assert before <= trained.seconds < before + elapsed
-    assert not record.parent.exists()
+    assert not checkpoint.exists()

@@ -9,7 +9,7 @@ import tensorflow as tf
 from tensorflow.core.protobuf.saved_model_pb2 import SavedModel
 
 from dimerec_tf.config import Config
-from dimerec_tf.evaluation.evaluator import retrieve, target_ranks
+from dimerec_tf.evaluation.evaluator import compile_search, retrieve, target_ranks
 from dimerec_tf.export.save import RECORD
 from dimerec_tf.retrieval.exact import ExactRetriever, ModelScorer
 from tests.export.served import CATEGORIES, IDS, NUM_ITEMS, Served, example
@@ -87,7 +87,7 @@ def test_served_ids_are_the_evaluated_ids(served: Served, scorer: ModelScorer) -
     requested = served.run(history_item_ids=padded, k=[50], filter_seen=[True])["item_ids"]
     np.testing.assert_array_equal(requested, evaluated)
     rows = retrieve(
-        ExactRetriever(scorer),
+        compile_search(ExactRetriever(scorer)),
         [[IDS.index(item) + 1 for item in history] for history in histories],
         filter_seen=True,
         depth=50,

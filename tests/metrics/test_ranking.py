@@ -6,7 +6,7 @@ import tensorflow as tf
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dimerec_tf.evaluation.evaluator import retrieve, target_ranks
+from dimerec_tf.evaluation.evaluator import compile_search, retrieve, target_ranks
 from dimerec_tf.metrics.ranking import hit_rate, ndcg, ndcg_by_case, recall, reciprocal_rank, summarise
 from dimerec_tf.retrieval.exact import ExactRetriever, HistoryScorer
 
@@ -102,7 +102,8 @@ def test_ranks_equal_a_sort_of_the_whole_catalogue(filter_seen: bool) -> None:
     table = rng.integers(0, 6, (21, 20))
     histories = [rng.integers(1, 21, rng.integers(1, 6)).tolist() for _ in range(300)]
     targets = [rng.integers(0, 21, rng.integers(1, 4)).tolist() for _ in range(300)]
-    ranks = target_ranks(retrieve(ExactRetriever(_Table(table)), histories, filter_seen, depth=8), targets)
+    search = compile_search(ExactRetriever(_Table(table)))
+    ranks = target_ranks(retrieve(search, histories, filter_seen, depth=8), targets)
     for history, wanted, places in zip(histories, targets, ranks, strict=True):
         order = sorted(range(1, 21), key=lambda row, history=history: (-table[history[0]][row - 1], row))
         candidates = [row for row in order if not (filter_seen and row in history)][:8]

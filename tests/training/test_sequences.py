@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dimerec_tf.errors import DimeRecError
-from dimerec_tf.training.sequences import NothingToLearn, Sequences, training_batches, window_bounds
+from dimerec_tf.training.sequences import NothingToLearn, Sequences, TrainingBatches, window_bounds
 
 LENGTHS = st.lists(st.integers(0, 17), min_size=1, max_size=8)
 
@@ -37,10 +37,10 @@ def test_windows_stay_within_one_sequence_and_within_their_length(lengths: list[
 
 def _epochs(first: int, stop: int, seed: int = 5) -> list[np.ndarray]:
     sequences = _numbered([9, 2, 14, 1, 6])
-    epochs, steps = training_batches(sequences, window_bounds(sequences, max_history=4), batch_size=3, seed=seed)
-    batches = [batch.numpy() for batch in epochs(first, stop)]
-    assert len(batches) == steps * (stop - first)
-    return batches
+    batches = TrainingBatches(sequences, window_bounds(sequences, max_history=4), batch_size=3, seed=seed)
+    found = [batch.numpy() for batch in batches.between(first * batches.steps, stop * batches.steps)]
+    assert len(found) == batches.steps * (stop - first)
+    return found
 
 
 def test_an_epoch_holds_every_window_once_and_its_own_order() -> None:
@@ -56,8 +56,8 @@ def test_an_epoch_holds_every_window_once_and_its_own_order() -> None:
 def test_windows_of_like_length_share_a_batch_and_padding_is_left_out() -> None:
     rng = np.random.default_rng(0)
     sequences = _numbered(rng.integers(2, 40, 600).tolist())
-    epochs, _ = training_batches(sequences, window_bounds(sequences, 50), batch_size=8, seed=1)
-    batches = [batch.numpy() for batch in epochs(0, 1)]
+    training = TrainingBatches(sequences, window_bounds(sequences, 50), batch_size=8, seed=1)
+    batches = [batch.numpy() for batch in training.between(0, training.steps)]
     assert np.mean([np.count_nonzero(batch) / batch.size for batch in batches]) > 0.9
     assert len({batch.shape[1] for batch in batches[:10]}) > 3, "long and short batches come in turn"
 
@@ -68,8 +68,21 @@ def test_a_later_epoch_is_the_same_whether_training_started_there_or_before() ->
         np.testing.assert_array_equal(expected, batch)
 
 
+def test_a_step_has_its_batch_wherever_training_began() -> None:
+    sequences = _numbered([9, 2, 14, 1, 6])
+    batches = TrainingBatches(sequences, window_bounds(sequences, max_history=4), batch_size=3, seed=5)
+    whole = [batch.numpy() for batch in batches.between(0, 3 * batches.steps)]
+    first = batches.steps + 1
+    resumed = [batch.numpy() for batch in batches.between(first, 3 * batches.steps)]
+    assert len(resumed) == 2 * batches.steps - 1 and batches.steps > 2
+    for step, batch in enumerate(resumed, start=first):
+        np.testing.assert_array_equal(batch, whole[step])
+        for (start, end), window in zip(batches.bounds_at(step), batch, strict=True):
+            np.testing.assert_array_equal(window[window > 0], sequences.rows[start:end])
+
+
 def test_nothing_to_learn_is_said() -> None:
     assert issubclass(NothingToLearn, DimeRecError)
     sequences = Sequences.from_lists([[1], []])
     with pytest.raises(NothingToLearn, match="None of the 2 training sequences has two events"):
-        training_batches(sequences, window_bounds(sequences, 4), 3, 0)
+        TrainingBatches(sequences, window_bounds(sequences, 4), 3, 0)

@@ -13,7 +13,7 @@ from dimerec_tf.retrieval.exact import ModelScorer
 from dimerec_tf.training.fit import fit
 from dimerec_tf.training.sequences import Sequences
 from tfx_pipeline.components.atomic_pusher.executor import index_folder
-from tfx_pipeline.modules.transformed import num_items, training_sequences, vocabulary_file
+from tfx_pipeline.modules.transformed import num_items, training_sequences, validation_cases, vocabulary_file
 
 
 def run_fn(fn_args: FnArgs) -> None:
@@ -25,7 +25,9 @@ def run_fn(fn_args: FnArgs) -> None:
     config = Config.model_validate_json(fn_args.custom_config["config"])
     sequences = training_sequences(fn_args)
     checkpoint_dir = Path(fn_args.custom_config["checkpoints"]) / data_name(vocabulary_file(fn_args), sequences)
-    model = fit(config, sequences, num_items(fn_args), checkpoint_dir)
+    validation = validation_cases(fn_args) if config.training.validation else None
+    log_dir = Path(fn_args.model_run_dir)
+    model = fit(config, sequences, num_items(fn_args), checkpoint_dir, validation=validation, log_dir=log_dir)
     scorer = ModelScorer(model)
     exact_path = Path(fn_args.serving_model_dir)
     save_exact(scorer, vocabulary_file(fn_args), config, exact_path)

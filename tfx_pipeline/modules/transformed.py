@@ -1,5 +1,6 @@
-"""Reads Transform's output: what Trainer and floors learn from."""
+"""Reads Transform's output: what Trainer and floors learn from, and what Trainer validates on."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ from tfx.components.trainer.fn_args_utils import FnArgs
 from tfx_bsl.public import tfxio
 
 from dimerec_tf.training.sequences import Sequences
+from dimerec_tf.training.validation import Cases
 from tfx_pipeline.modules.preprocessing import VOCABULARY
 
 BATCH = 4096
@@ -28,14 +30,31 @@ def training_sequences(fn_args: FnArgs) -> Sequences:
 
     Beam promises no order of examples; the sort makes training depend on the data alone.
     """
+
+    def joined(batch: Any) -> tf.RaggedTensor:
+        known_target = tf.RaggedTensor.from_tensor(batch["target"][:, tf.newaxis], padding=0)
+        return tf.concat([batch["history"], known_target], axis=1)
+
+    return _of_all_users(fn_args, fn_args.train_files, joined)
+
+
+def validation_cases(fn_args: FnArgs) -> Cases:
+    """Every user's history and target of the eval split, ordered by user id."""
+    return Cases(
+        histories=_of_all_users(fn_args, fn_args.eval_files, lambda batch: batch["history"]),
+        targets=_of_all_users(
+            fn_args, fn_args.eval_files, lambda batch: tf.RaggedTensor.from_tensor(batch["target"][:, tf.newaxis])
+        ),
+    )
+
+
+def _of_all_users(fn_args: FnArgs, files: list[str], sequences_of: Callable[[Any], tf.RaggedTensor]) -> Sequences:
     users, rows, lengths = [], [], []
-    for batch in _batches(fn_args, fn_args.train_files):
-        target = batch["target"][:, tf.newaxis]
-        known_target = tf.RaggedTensor.from_tensor(target, padding=0)
-        joined = tf.concat([batch["history"], known_target], axis=1)
+    for batch in _batches(fn_args, files):
+        sequences = sequences_of(batch)
         users.append(batch["user_id"].numpy())
-        rows.append(joined.flat_values.numpy().astype(np.int32))
-        lengths.append(joined.row_lengths().numpy())
+        rows.append(sequences.flat_values.numpy().astype(np.int32))
+        lengths.append(sequences.row_lengths().numpy())
     return _sorted_by_user(np.concatenate(users), np.concatenate(rows), np.concatenate(lengths))
 
 

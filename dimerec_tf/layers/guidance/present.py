@@ -18,10 +18,14 @@ def route_hard(interests: tf.Tensor, target: tf.Tensor) -> tf.Tensor:
     Returns:
         `[samples, dim]`; zeros for a sample without any interest.
     """
+    return tf.gather(interests, closest_interest(interests, target), axis=1, batch_dims=1)
+
+
+def closest_interest(interests: tf.Tensor, target: tf.Tensor) -> tf.Tensor:
+    """Which interest `route_hard` picks: int64 `[samples]`; its arguments."""
     agreement = tf.einsum("skd,sd->sk", interests, target)
     lowest = tf.constant(agreement.dtype.min, agreement.dtype)
-    chosen = tf.argmax(tf.where(is_present(interests), agreement, lowest), axis=1)
-    return tf.gather(interests, chosen, axis=1, batch_dims=1)
+    return tf.argmax(tf.where(is_present(interests), agreement, lowest), axis=1)
 
 
 def fill_absent(interests: tf.Tensor) -> tf.Tensor:
