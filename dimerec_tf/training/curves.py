@@ -50,7 +50,8 @@ class TrainingCurves(tf.keras.callbacks.Callback):
 
     def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
         self.steps_timed += 1
-        if (batch + 1) % self.every == 0 and batch + 1 < self.params["steps"]:
+        self.seconds = time.monotonic() - self.clock  # an epoch's end is not part of it
+        if (batch + 1) % self.every == 0 and batch + 1 + self.every <= self.params["steps"]:
             self._write(logs or {})
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
@@ -61,11 +62,10 @@ class TrainingCurves(tf.keras.callbacks.Callback):
         self.writer.close()
 
     def _write(self, logs: dict[str, Any]) -> None:
-        elapsed = time.monotonic() - self.clock
         scalars = {f"loss/{name}": logs[name] for name in self.trained.loss_means}
         scalars["loss/total"] = sum(weight * logs[name] for name, weight in self.trained.loss_weights.items())
         scalars["learning_rate"] = self.trained.optimizer.learning_rate
-        scalars["targets_per_second"] = self.steps_timed * self.targets_per_step / elapsed
+        scalars["targets_per_second"] = self.steps_timed * self.targets_per_step / self.seconds
         scalars["norm/gradient"] = self.gradient_norm(self.windows)
         scalars |= self._item_scalars() | self._interest_scalars()
         if METRIC in logs:

@@ -29,22 +29,22 @@ def _read(folder: Path) -> dict[str, dict[int, float]]:
 
 
 def test_curves_show_the_training_and_do_not_touch_it(tmp_path: Path) -> None:
-    config = small_config({"batch_size": 2, "validation": {}})  # forty steps an epoch
+    config = small_config({"batch_size": 1, "validation": {}})  # eighty steps an epoch
     plain = fit(config, ring(), NUM_ITEMS, validation=ring_cases())
     watched = fit(config, ring(), NUM_ITEMS, validation=ring_cases(), log_dir=tmp_path)
     for weight, other in zip(watched.get_weights(), plain.get_weights(), strict=True):
         np.testing.assert_array_equal(weight, other)
     curves = _read(tmp_path)
-    points = [25, 40, 65, 80, 105, 120]
+    points = [25, 50, 80, 105, 130, 160, 185, 210, 240]
     for tag in ("loss/gem", "loss/recon", "loss/ssm", "targets_per_second", "norm/gradient", "norm/items"):
         assert list(curves[tag]) == points and all(value > 0 for value in curves[tag].values()), tag
-    assert list(curves["validation/HR@10"]) == [40, 80, 120]
-    assert curves["loss/gem"][120] < curves["loss/gem"][25]
-    losses = [curves[f"loss/{name}"][120] * weight for name, weight in watched.loss_weights.items()]
-    assert curves["loss/total"][120] == pytest.approx(sum(losses), rel=1e-5)
+    assert list(curves["validation/HR@10"]) == [80, 160, 240]
+    assert curves["loss/gem"][240] < curves["loss/gem"][25]
+    losses = [curves[f"loss/{name}"][240] * weight for name, weight in watched.loss_weights.items()]
+    assert curves["loss/total"][240] == pytest.approx(sum(losses), rel=1e-5)
     rates = curves["learning_rate"]
-    assert rates[65] == pytest.approx(0.5 * 3e-3 * (1 + np.cos(np.pi * 64 / 120)), rel=1e-5), "of the step just done"
-    assert sum(curves[f"interests/share_{number}"][80] for number in (1, 2)) == pytest.approx(1)
+    assert rates[130] == pytest.approx(0.5 * 3e-3 * (1 + np.cos(np.pi * 129 / 240)), rel=1e-5), "of the step just done"
+    assert sum(curves[f"interests/share_{number}"][50] for number in (1, 2)) == pytest.approx(1)
 
 
 def test_the_gradients_norm_is_that_of_the_training_loss_on_a_sample(tmp_path: Path) -> None:
