@@ -1,6 +1,6 @@
 """Trains a model; a killed run started again goes on from its last epoch to the same result."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,8 @@ from dimerec_tf.training.length import training_length
 from dimerec_tf.training.progress import TrainingProgress
 from dimerec_tf.training.sequences import Sequences, training_batches, window_bounds
 
+Start = Callable[[SequenceModel, Sequences], None]
+
 
 class NonFiniteLoss(DimeRecError, FloatingPointError):
     """A training that broke."""
@@ -29,6 +31,7 @@ def fit(
     num_items: int,
     checkpoint_dir: Path | None = None,
     callbacks: Sequence[tf.keras.callbacks.Callback] = (),
+    start: Start | None = None,
 ) -> SequenceModel:
     """Trains from scratch, or from the checkpoint that an interrupted run left in `checkpoint_dir`.
 
@@ -42,13 +45,14 @@ def fit(
         checkpoint_dir: where the state is kept after each epoch. It belongs to one configuration, one data set and
             one version of the code; whoever names it removes it.
         callbacks: further Keras callbacks.
+        start: sets the weights of the untrained model, see `WarmStart`; left out, `item_start` does.
 
     Raises:
         NothingToLearn: there is no training target.
         NonFiniteLoss: the loss is not finite.
     """
     with _deterministic_ops(config.training.deterministic):
-        return _fit(config, sequences, num_items, checkpoint_dir, callbacks)
+        return _fit(config, sequences, num_items, checkpoint_dir, callbacks, start)
 
 
 @contextmanager
@@ -70,6 +74,7 @@ def _fit(
     num_items: int,
     checkpoint_dir: Path | None,
     callbacks: Sequence[tf.keras.callbacks.Callback],
+    start: Start | None,
 ) -> SequenceModel:
     training = config.training
     tf.keras.utils.set_random_seed(config.seed)
@@ -84,7 +89,9 @@ def _fit(
     model.compile(tf.keras.optimizers.Adam(decay))
     model.optimizer.build(model.trainable_variables)
     done = checkpoint.restore() if checkpoint else 0
-    if not done and config.model.item_start == "transitions":
+    if not done and start:
+        start(model, sequences)
+    elif not done and config.model.item_start == "transitions":
         model.items.set_weights([start_by_transitions(model.items.get_weights()[0], sequences, config.seed)])
     model.fit(
         dataset(done, epochs),

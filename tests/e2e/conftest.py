@@ -1,4 +1,4 @@
-"""Three pipeline runs that the tests share: a good model, the same again, and one that is refused."""
+"""Pipeline runs that the tests share: a good model, the same again, and two that are refused."""
 
 from pathlib import Path
 
@@ -26,4 +26,15 @@ def second(first: Run) -> Outcome:
 def refused(first: Run, second: Outcome) -> Outcome:
     """An untrained model against the blessed one; after `second`, whose versions it must not disturb."""
     config = small_config(Path(first.config.data.path), training={"epochs": 1, "learning_rate": 1e-9})
+    return run_pipeline(config, first.workdir)
+
+
+@pytest.fixture(scope="package")
+def warm(first: Run, refused: Outcome) -> Outcome:
+    """No more training than `refused`, but from the blessed model; refused too, so that it disturbs no version."""
+    config = small_config(
+        Path(first.config.data.path),
+        warm_start={"epochs": 1, "learning_rate": 1e-9},
+        evaluation={"min_hit_rate_at_10": 1.0},
+    )
     return run_pipeline(config, first.workdir)
