@@ -24,6 +24,7 @@ from dimerec_tf.config_baselines import (
     SASRecConfig,
 )
 from dimerec_tf.config_model import DimeRecConfig
+from dimerec_tf.config_warm_start import WarmStartConfig
 from dimerec_tf.errors import DimeRecError
 
 AnySection = TypeVar("AnySection", bound=Section)
@@ -190,8 +191,15 @@ class Config(Section):
     data: DataConfig = DataConfig()
     model: ModelConfig = DimeRecConfig()
     training: TrainingConfig = TrainingConfig()
+    warm_start: WarmStartConfig | None = None
     evaluation: EvaluationConfig = EvaluationConfig()
     export: ExportConfig = ExportConfig()
+
+    @model_validator(mode="after")
+    def _has_item_vectors_to_match(self) -> "Config":
+        if self.warm_start and self.model.kind == "mult_vae":
+            raise ValueError("warm_start matches item vectors, which mult_vae has not: take it out")
+        return self
 
     @model_validator(mode="after")
     def _export_covers_evaluation(self) -> "Config":
@@ -233,12 +241,23 @@ def vary(config: Config, changes: Mapping[str, Any]) -> Config:
     Raises:
         ConfigError: a key is unknown or a value unusable.
     """
+    return with_values(config, {f"model.{key}": value for key, value in changes.items()})
+
+
+def with_values(config: Config, changes: Mapping[str, Any]) -> Config:
+    """The same for keys of any section, written like `training.learning_rate`.
+
+    Raises:
+        ConfigError: a key is unknown or a value unusable.
+    """
     values = config.model_dump()
     for key, value in changes.items():
         *sections, last = key.split(".")
-        place = values["model"]
+        place = values
         for section in sections:
             place = place.setdefault(section, {})
+            if not isinstance(place, dict):
+                raise ConfigError(f"{section} has no keys of its own, but {key} was to be set.")
         place[last] = value
     return parse_config(values)
 

@@ -33,23 +33,27 @@ def known_rows(ids: tf.Tensor | tf.RaggedTensor, table: tf.lookup.StaticHashTabl
     return tf.ragged.boolean_mask(rows, rows > 0)
 
 
-class ItemVocabulary(tf.Module):
-    """The catalogue as a text file, one id per line, the most frequent first; line n is item row n (from 1).
+def read_vocabulary(file: str | Path) -> list[str]:
+    """The ids in a text file, one per line, the most frequent first; line n is item row n (from 1).
 
     Raises:
-        ValueError: an id is empty or appears twice.
+        ValueError: an id is empty or appears twice, or there is none.
     """
+    text = Path(file).read_text(encoding="utf-8")
+    ids = text.removesuffix("\n").split("\n") if text else []  # `splitlines` knows more line breaks than the table
+    if len(set(ids)) != len(ids) or "" in ids:
+        raise ValueError(f"The vocabulary {file} has {len(ids) - len(set(ids))} repeated or empty ids of {len(ids)}.")
+    if not ids:
+        raise ValueError(f"The vocabulary {file} is empty: no item reached data.min_item_count.")
+    return ids
+
+
+class ItemVocabulary(tf.Module):
+    """The catalogue in a file, see `read_vocabulary`."""
 
     def __init__(self, file: str | Path) -> None:
         super().__init__()
-        text = Path(file).read_text(encoding="utf-8")
-        ids = text.removesuffix("\n").split("\n") if text else []  # `splitlines` knows more line breaks than the table
-        if len(set(ids)) != len(ids) or "" in ids:
-            raise ValueError(
-                f"The vocabulary {file} has {len(ids) - len(set(ids))} repeated or empty ids of {len(ids)}."
-            )
-        if not ids:
-            raise ValueError(f"The vocabulary {file} is empty: no item reached data.min_item_count.")
+        ids = read_vocabulary(file)
         self.num_items = len(ids)
         self.asset = tf.saved_model.Asset(str(file))
         self.table = row_table(self.asset)

@@ -16,7 +16,19 @@ def _dimerec(*arguments: str) -> subprocess.CompletedProcess[str]:
 
 @pytest.mark.parametrize(
     "command",
-    ["data", "pipeline", "demo", "serve", "recommend", "loadtest", "bench", "figures", "experiment", "rollout"],
+    [
+        "data",
+        "pipeline",
+        "demo",
+        "serve",
+        "recommend",
+        "loadtest",
+        "bench",
+        "bench-incremental",
+        "figures",
+        "experiment",
+        "rollout",
+    ],
 )
 def test_help_teaches_every_command(command: str) -> None:
     assert command in _dimerec("--help").stdout

@@ -95,12 +95,13 @@ def build_pipeline(
     """
     data = data_steps(config, schema, rejected_dir, code_version)
 
-    def train(run_fn: str, custom_config: dict[str, str]) -> BaseComponent:
+    def train(run_fn: str, custom_config: dict[str, str], base_model: Channel | None = None) -> BaseComponent:
         return components.Trainer(
             run_fn=run_fn,
             examples=data.transform.outputs["transformed_examples"],
             transform_graph=data.transform.outputs["transform_graph"],
             schema=data.schema.outputs["schema"],
+            base_model=base_model,
             train_args=trainer_pb2.TrainArgs(splits=["train"]),
             eval_args=trainer_pb2.EvalArgs(splits=["eval" if config.training.validation else "train"]),
             custom_config={
@@ -128,7 +129,12 @@ def build_pipeline(
         steps += [floor_trainer, floor_evaluator.with_id(f"Evaluator.{floor}")]
 
     last_blessed = last_blessed_model()
-    trainer = train("tfx_pipeline.modules.trainer.run_fn", {"checkpoints": checkpoint_dir}).with_id(f"Trainer.{MODEL}")
+    from_blessed = config.warm_start is not None and config.warm_start.previous is None
+    trainer = train(
+        "tfx_pipeline.modules.trainer.run_fn",
+        {"checkpoints": checkpoint_dir},
+        base_model=last_blessed.outputs["model"] if from_blessed else None,
+    ).with_id(f"Trainer.{MODEL}")
     evaluator = evaluate(
         trainer, evaluation_config(config.evaluation, judge=True), last_blessed.outputs["model"]
     ).with_id(f"Evaluator.{MODEL}")

@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from dimerec_tf.cli.output import console, library_noise_in
-from dimerec_tf.cli.presets import load_preset_with_data
-from dimerec_tf.errors import DimeRecError
+from dimerec_tf.cli.presets import load_preset_with_data, require_one_source
 
 if TYPE_CHECKING:
     from dimerec_tf.evaluation.bench_config import BenchConfig
@@ -47,10 +46,7 @@ def bench(
 
     Example: dimerec bench --config bench.yaml --output build/bench
     """
-    if (config is None) == (preset is None):
-        raise DimeRecError("Name what to run: either --config FILE or --preset NAME.")
-    if config and (log or items):
-        raise DimeRecError(f"--log and --items go with --preset: {config} names its own files.")
+    require_one_source(config, preset, log, items)
     with library_noise_in(output / "bench.log"):
         from dimerec_tf.evaluation.bench_config import load_bench_config
         from dimerec_tf.evaluation.bench_page import markdown_page

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from dimerec_tf.cli.output import console, library_noise_in
-from dimerec_tf.cli.presets import load_preset_with_data
+from dimerec_tf.cli.presets import load_preset_with_data, require_one_source
 from dimerec_tf.config import Config, load_config, load_preset
 from dimerec_tf.errors import DimeRecError
 from dimerec_tf.figures.names import FigureName
@@ -37,10 +37,7 @@ def figures(
 
     Example: dimerec figures --config my-shop.yaml --output build/my-shop-figures
     """
-    if (config is None) == (preset is None):
-        raise DimeRecError("Name what to analyse: either --config FILE or --preset NAME.")
-    if config and (log or items):
-        raise DimeRecError(f"--log and --items go with --preset: {config} names its own files.")
+    require_one_source(config, preset, log, items)
     wanted = list(dict.fromkeys(only or FigureName))
     if reverse_steps_json and FigureName.TRAJECTORY not in wanted:
         raise DimeRecError("--reverse-steps-json is written with the figure trajectory: add --only trajectory.")

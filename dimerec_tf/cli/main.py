@@ -9,7 +9,19 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
-from dimerec_tf.cli import bench, data, demo, experiment, figures, loadtest, pipeline, recommend, rollout, serve
+from dimerec_tf.cli import (
+    bench,
+    bench_incremental,
+    data,
+    demo,
+    experiment,
+    figures,
+    loadtest,
+    pipeline,
+    recommend,
+    rollout,
+    serve,
+)
 from dimerec_tf.environment import silence_native_logs
 from dimerec_tf.errors import DimeRecError
 
@@ -29,6 +41,7 @@ app.command()(recommend.recommend)
 app.command()(loadtest.loadtest)
 app.command()(rollout.rollout)
 app.command()(bench.bench)
+app.command()(bench_incremental.bench_incremental)
 app.command()(figures.figures)
 
 

@@ -105,9 +105,10 @@ def _nested(config: Config, include: set[str] | None = None) -> dict[str, Any]:
 
 
 def _spreads(runs: list[dict[str, float]], scale: float) -> dict[str, dict[str, float]]:
-    return {name: _spread(scale * np.asarray([run[name] for run in runs])) for name in runs[0]}
+    return {name: spread(scale * np.asarray([run[name] for run in runs])) for name in runs[0]}
 
 
-def _spread(values: NDArray[np.float64]) -> dict[str, float]:
+def spread(values: NDArray[np.float64]) -> dict[str, float]:
+    """Mean and standard deviation over seeds, 0 for one."""
     deviation = float(np.std(values, ddof=1)) if len(values) > 1 else 0.0
     return {"mean": round(float(values.mean()), 3), "sd": round(deviation, 3)}

@@ -22,7 +22,7 @@ from dimerec_tf.models.base import SequenceModel
 from dimerec_tf.retrieval.categories import ItemCategories
 from dimerec_tf.retrieval.controllable import DiverseRetriever
 from dimerec_tf.retrieval.exact import ExactRetriever, ModelScorer, Retriever, Scorer
-from dimerec_tf.training.fit import fit
+from dimerec_tf.training.fit import Start, fit
 from dimerec_tf.training.sequences import Sequences
 from dimerec_tf.training.validation import Cases
 
@@ -70,13 +70,17 @@ class Benchmark:
         for name in SPLIT_NAMES:
             if not getattr(splits, name):
                 raise no_examples(data, name)
-        self.encoder = Encoder.from_training(splits.train, data.min_item_count)
+        self.data, self.eval, self.test = data, splits.eval, splits.test
+        self.learn_from(splits.train)
+
+    def learn_from(self, examples: list[UserExample]) -> None:
+        """Makes these the training sequences, and their items the catalogue."""
+        self.encoder = Encoder.from_training(examples, self.data.min_item_count)
         self.sequences = Sequences.from_lists(
-            self.encoder.encode([*example.history, *example.targets]) for example in splits.train
+            self.encoder.encode([*example.history, *example.targets]) for example in examples
         )
         self.counts = np.bincount(self.sequences.rows, minlength=self.encoder.num_items + 1)
-        self.eval, self.test = splits.eval, splits.test
-        self.categories = catalogue_categories(data, self.encoder.ids) if data.items_path else None
+        self.categories = catalogue_categories(self.data, self.encoder.ids) if self.data.items_path else None
 
     def run_floor(self, name: str, evaluation: EvaluationConfig) -> Run:
         """Measures one of `FLOORS`."""
@@ -87,12 +91,14 @@ class Benchmark:
             scorer = SequentialRules.fit(self.sequences, self.encoder.num_items, evaluation.rules_window)
         return self._measure(scorer, evaluation, time.monotonic() - started, parameters=0)
 
-    def train(self, config: Config, checkpoint_dir: Path, log_dir: Path | None = None) -> Trained:
+    def train(
+        self, config: Config, checkpoint_dir: Path, log_dir: Path | None = None, start: Start | None = None
+    ) -> Trained:
         """Trains a model with the configuration's seed, or goes on from what `checkpoint_dir` holds, see `fit`."""
         record = EpochRecord()
         validation = self._validation_cases() if config.training.validation else None
         items = self.encoder.num_items
-        model = fit(config, self.sequences, items, checkpoint_dir, [record], validation, log_dir)
+        model = fit(config, self.sequences, items, checkpoint_dir, [record], validation, log_dir, start)
         losses = {loss: [epoch["losses"][loss] for epoch in record.epochs] for loss in model.loss_means}
         return Trained(model, losses, sum(epoch["seconds"] for epoch in record.epochs))
 
@@ -100,6 +106,10 @@ class Benchmark:
         """Measures a trained model."""
         parameters = sum(int(np.prod(v.shape)) for v in trained.model.trainable_variables)
         return self._measure(ModelScorer(trained.model), evaluation, trained.seconds, parameters)
+
+    def validate(self, model: SequenceModel, evaluation: EvaluationConfig) -> Metrics:
+        """Measures a model on the validation split alone."""
+        return self._validate(ExactRetriever(ModelScorer(model)), evaluation)
 
     def search(
         self, retriever: Retriever, examples: list[UserExample], evaluation: EvaluationConfig
@@ -129,14 +139,16 @@ class Benchmark:
         histories = Sequences.from_lists(self.encoder.encode(example.history) for example in self.eval)
         return Cases(histories, Sequences.from_lists(self._targets(self.eval)))
 
+    def _validate(self, retriever: Retriever, evaluation: EvaluationConfig) -> Metrics:
+        return summarise(self.ranks(self.search(retriever, self.eval, evaluation), self.eval), evaluation.top_k)
+
     def _measure(self, scorer: Scorer, evaluation: EvaluationConfig, seconds: float, parameters: int) -> Run:
         retriever = ExactRetriever(scorer)
-        validation = self.ranks(self.search(retriever, self.eval, evaluation), self.eval)
         rows = self.search(retriever, self.test, evaluation)
         ranks = self.ranks(rows, self.test)
         return Run(
             metrics=summarise(ranks, evaluation.top_k),
-            validation=summarise(validation, evaluation.top_k),
+            validation=self._validate(retriever, evaluation),
             lists=summarise_lists(
                 rows, self.counts, evaluation.top_k, self.categories.matrix() if self.categories else None
             ),

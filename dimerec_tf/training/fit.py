@@ -1,7 +1,7 @@
 """Trains a model; one that was killed or told to stop goes on from its kept state to the same result."""
 
 import signal
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -22,6 +22,8 @@ from dimerec_tf.training.progress import TrainingProgress
 from dimerec_tf.training.sequences import Sequences, TrainingBatches, window_bounds
 from dimerec_tf.training.validation import Cases, Validation
 
+Start = Callable[[SequenceModel, Sequences], None]
+
 
 def fit(
     config: Config,
@@ -31,6 +33,7 @@ def fit(
     callbacks: Sequence[tf.keras.callbacks.Callback] = (),
     validation: Cases | None = None,
     log_dir: Path | None = None,
+    start: Start | None = None,
 ) -> SequenceModel:
     """Trains from scratch, or from the state that an interrupted run left in `checkpoint_dir`.
 
@@ -48,6 +51,7 @@ def fit(
         callbacks: further Keras callbacks; one that is a `PythonState` is part of the kept state.
         validation: the validation split, which `training.validation` needs.
         log_dir: where TensorBoard finds the curves.
+        start: sets the weights of the untrained model, see `WarmStart`; left out, `item_start` does.
 
     Raises:
         NothingToLearn: there is no training target.
@@ -57,7 +61,7 @@ def fit(
         ConfigError: `training.validation` is configured, and there are no cases or too few epochs for it.
     """
     with _deterministic_ops(config.training.deterministic):
-        return _fit(config, sequences, num_items, checkpoint_dir, callbacks, validation, log_dir)
+        return _fit(config, sequences, num_items, checkpoint_dir, callbacks, validation, log_dir, start)
 
 
 @contextmanager
@@ -81,6 +85,7 @@ def _fit(
     callbacks: Sequence[tf.keras.callbacks.Callback],
     cases: Cases | None,
     log_dir: Path | None,
+    start: Start | None,
 ) -> SequenceModel:
     training = config.training
     tf.keras.utils.set_random_seed(config.seed)
@@ -102,7 +107,9 @@ def _fit(
             kept = [*parts, validation.state] if validation else parts
             checkpoint = TrainingCheckpoint(model, checkpoint_dir, training.checkpoint_minutes, steps, stopping, kept)
         done = checkpoint.restore() if checkpoint else 0
-        if not done and config.model.item_start == "transitions":
+        if not done and start:
+            start(model, sequences)
+        elif not done and config.model.item_start == "transitions":
             model.items.set_weights([start_by_transitions(model.items.get_weights()[0], sequences, config.seed)])
         over = validation is not None and validation.is_over(done // steps)
         model.fit(

@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 from sklearn.utils.extmath import randomized_svd
 
 from dimerec_tf.training.sequences import Sequences
-from dimerec_tf.training.transitions import count_transitions
+from dimerec_tf.training.transitions import cooccurrences
 
 WINDOW = 10
 SHARE = 0.7
@@ -25,9 +25,7 @@ def start_by_transitions(table: NDArray[np.float32], sequences: Sequences, seed:
         seed: of the decomposition, which is a randomised one.
     """
     rows, dim = table.shape
-    sources, followers, totals = count_transitions(sequences, rows - 1, WINDOW)
-    counts = sparse.csr_matrix((totals, (sources, followers)), (rows, rows))
-    counts = counts + counts.T
+    counts = cooccurrences(sequences, rows - 1, WINDOW)
     sums = counts.sum(axis=1).A1
     known = sums > 0
     scale = sparse.diags(np.power(sums, -0.5, out=np.zeros(rows), where=known))

@@ -1,6 +1,7 @@
-"""Which item follows which in training, counted once for the rules and for the start of the item table."""
+"""Which item follows which in training, counted alike for the rules and for where items start."""
 
 import numpy as np
+import scipy.sparse as sparse
 from numpy.typing import NDArray
 
 from dimerec_tf.training.sequences import Sequences
@@ -25,3 +26,10 @@ def count_transitions(
     keys, inverse = np.unique(np.concatenate(pairs), return_inverse=True)
     sources, followers = np.divmod(keys, num_items + 1)
     return sources, followers, np.bincount(inverse, np.concatenate(counts), len(keys)).astype(np.float64)
+
+
+def cooccurrences(sequences: Sequences, num_items: int, window: int) -> sparse.csr_matrix:
+    """The same sums in both directions: symmetric, `[num_items + 1, num_items + 1]`."""
+    sources, followers, totals = count_transitions(sequences, num_items, window)
+    counts = sparse.csr_matrix((totals, (sources, followers)), (num_items + 1, num_items + 1))
+    return counts + counts.T

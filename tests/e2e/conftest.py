@@ -1,4 +1,4 @@
-"""Three pipeline runs that the tests share: a good model, the same again, and one that is refused."""
+"""Pipeline runs that the tests share: a good model, the same again, and two that are refused."""
 
 from pathlib import Path
 
@@ -32,4 +32,15 @@ def refused(first: Run, second: Outcome) -> Outcome:
     """An untrained model against the blessed one; after `second`, whose versions it must not disturb."""
     data, training = first.config.data.model_dump(), {"epochs": 1, "learning_rate": 1e-9}
     config = small_config(Path(first.config.data.path), data=data, training=training)
+    return run_pipeline(config, first.workdir)
+
+
+@pytest.fixture(scope="package")
+def warm(first: Run, refused: Outcome) -> Outcome:
+    """No more training than `refused`, but from the blessed model; refused too, so that it disturbs no version."""
+    config = small_config(
+        Path(first.config.data.path),
+        warm_start={"epochs": 1, "learning_rate": 1e-9},
+        evaluation={"min_hit_rate_at_10": 1.0},
+    )
     return run_pipeline(config, first.workdir)

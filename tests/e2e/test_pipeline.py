@@ -94,6 +94,14 @@ def test_a_worse_model_is_refused_with_the_reasons_and_not_pushed(first: Run, re
     assert [entry.name for entry in (first.workdir / "serving" / "dimerec").iterdir()] == ["1"]
 
 
+def test_a_warm_start_has_what_the_blessed_model_learned(first: Run, refused: Outcome, warm: Outcome) -> None:
+    steps = {step.name: step.state for step in warm.steps}
+    assert steps["Trainer.dimerec"] == "complete" and steps["Transform"] == "cached"
+    assert warm.metrics["dimerec"]["HR@10"] == pytest.approx(first.outcome.metrics["dimerec"]["HR@10"], abs=0.03)
+    assert warm.metrics["dimerec"]["HR@10"] > refused.metrics["dimerec"]["HR@10"] + 0.1
+    assert warm.pushed_version is None and "its value missed the threshold" in " ".join(warm.refusals)
+
+
 def test_the_command_fails_with_the_reasons(
     first: Run,
     refused: Outcome,

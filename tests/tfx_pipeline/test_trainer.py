@@ -1,17 +1,40 @@
-"""Where an interrupted training finds its state again."""
+"""Where an interrupted training finds its state again, and a warm start its weights."""
 
 from pathlib import Path
 
+import pytest
+from tfx.components.trainer.fn_args_utils import FnArgs
+
+from dimerec_tf.config import parse_config
 from dimerec_tf.training.sequences import Sequences
-from tfx_pipeline.modules.trainer import data_name
+from tfx_pipeline.modules.trainer import data_name, previous_export
 
 
-def test_a_checkpoint_belongs_to_one_vocabulary_and_its_sequences(tmp_path: Path) -> None:
+def test_a_checkpoint_belongs_to_one_vocabulary_its_sequences_and_one_previous_model(tmp_path: Path) -> None:
     (tmp_path / "items").write_text("a\nb\n")
     (tmp_path / "others").write_text("b\na\n")
     sequences = Sequences.from_lists([[1, 2], [2, 1, 1]])
-    name = data_name(tmp_path / "items", sequences)
-    assert name == data_name(tmp_path / "items", Sequences.from_lists([[1, 2], [2, 1, 1]]))
+    name = data_name(tmp_path / "items", sequences, None)
+    assert name == data_name(tmp_path / "items", Sequences.from_lists([[1, 2], [2, 1, 1]]), None)
     others = [Sequences.from_lists(rows) for rows in ([[1, 2], [2, 1, 2]], [[1, 2, 2], [1, 1]])]
-    names = {data_name(tmp_path / "others", sequences), *(data_name(tmp_path / "items", other) for other in others)}
-    assert len(names | {name}) == 4
+    names = {data_name(tmp_path / "items", other, None) for other in others}
+    names |= {data_name(tmp_path / "others", sequences, None)}
+    names |= {data_name(tmp_path / "items", sequences, Path(previous)) for previous in ("models/1", "models/2")}
+    assert len(names | {name}) == 6
+
+
+@pytest.mark.parametrize(
+    ("warm_start", "base_model", "expected"),
+    [
+        (None, "blessed", None),
+        ({}, "blessed", Path("blessed")),
+        ({}, None, None),
+        ({"previous": "named"}, "blessed", Path("named")),
+    ],
+    ids=["switched off", "the last blessed", "none blessed yet", "named"],
+)
+def test_a_warm_start_takes_the_named_model_or_the_last_blessed(
+    warm_start: dict[str, str] | None, base_model: str | None, expected: Path | None
+) -> None:
+    config = parse_config({"warm_start": warm_start})
+    assert previous_export(config, FnArgs(base_model=base_model)) == expected

@@ -2,16 +2,21 @@
 
 import hashlib
 import shutil
+from functools import partial
 from pathlib import Path
 
 from tfx.components.trainer.fn_args_utils import FnArgs
 
 from dimerec_tf.config import Config
+from dimerec_tf.data.vocabulary import Encoder
+from dimerec_tf.export.load import load_model
 from dimerec_tf.export.recall import sample_histories
 from dimerec_tf.export.save import save_exact, save_indexed
+from dimerec_tf.features import read_vocabulary
 from dimerec_tf.retrieval.exact import ModelScorer
 from dimerec_tf.training.fit import fit
 from dimerec_tf.training.sequences import Sequences
+from dimerec_tf.training.warm_start import WarmStart, extended_catalogue, shortened
 from tfx_pipeline.components.atomic_pusher.executor import index_folder
 from tfx_pipeline.modules.transformed import num_items, training_sequences, validation_cases, vocabulary_file
 
@@ -24,22 +29,42 @@ def run_fn(fn_args: FnArgs) -> None:
     """
     config = Config.model_validate_json(fn_args.custom_config["config"])
     sequences = training_sequences(fn_args)
-    checkpoint_dir = Path(fn_args.custom_config["checkpoints"]) / data_name(vocabulary_file(fn_args), sequences)
-    validation = validation_cases(fn_args) if config.training.validation else None
-    log_dir = Path(fn_args.model_run_dir)
-    model = fit(config, sequences, num_items(fn_args), checkpoint_dir, validation=validation, log_dir=log_dir)
+    catalogue, previous = vocabulary_file(fn_args), previous_export(config, fn_args)
+    checkpoint_dir = Path(fn_args.custom_config["checkpoints"]) / data_name(catalogue, sequences, previous)
+    trained = partial(
+        fit,
+        checkpoint_dir=checkpoint_dir,
+        validation=validation_cases(fn_args) if config.training.validation else None,
+        log_dir=Path(fn_args.model_run_dir),
+    )
+    if previous:
+        loaded = load_model(previous)
+        ids = extended_catalogue(read_vocabulary(catalogue), loaded.ids)
+        catalogue = Path(fn_args.model_run_dir) / catalogue.name
+        Encoder(ids).save(catalogue)
+        model = trained(shortened(config), sequences, len(ids), start=WarmStart(loaded, config, ids))
+    else:
+        model = trained(config, sequences, num_items(fn_args))
     scorer = ModelScorer(model)
     exact_path = Path(fn_args.serving_model_dir)
-    save_exact(scorer, vocabulary_file(fn_args), config, exact_path)
+    save_exact(scorer, catalogue, config, exact_path)
     histories = sample_histories(sequences, config.model.max_history)
     for index in config.export.indexes:
         path = index_folder(exact_path, index)
-        save_indexed(index, scorer, histories, vocabulary_file(fn_args), config, path)
+        save_indexed(index, scorer, histories, catalogue, config, path)
     shutil.rmtree(checkpoint_dir)
 
 
-def data_name(vocabulary: Path, sequences: Sequences) -> str:
-    """A hash of what is trained on, so that a training never goes on from other data's weights."""
+def previous_export(config: Config, fn_args: FnArgs) -> Path | None:
+    """Where a warm start finds its weights: what the configuration names, or else the last blessed model, if any."""
+    if not config.warm_start:
+        return None
+    named = config.warm_start.previous or fn_args.base_model
+    return Path(named) if named else None
+
+
+def data_name(vocabulary: Path, sequences: Sequences, previous: Path | None) -> str:
+    """A hash of what is trained on and from, so that a training never goes on from other data's weights."""
     digest = hashlib.sha256(vocabulary.read_bytes())
-    digest.update(sequences.rows.tobytes() + sequences.splits.tobytes())
+    digest.update(sequences.rows.tobytes() + sequences.splits.tobytes() + str(previous or "").encode())
     return digest.hexdigest()[:12]

@@ -1,0 +1,71 @@
+"""`dimerec bench-incremental`: what a warm start reaches of a training from scratch, and in which time."""
+
+from functools import partial
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.table import Table
+
+from dimerec_tf.cli.output import console, library_noise_in
+from dimerec_tf.cli.presets import load_source
+from dimerec_tf.evaluation.json_rows import Row, replace_rows
+
+KEYS = ("dataset", "new_events", "config_hash")  # one row for each
+
+
+def bench_incremental(
+    config: Annotated[Path | None, typer.Option(help="YAML configuration; its `warm_start` is measured.")] = None,
+    preset: Annotated[
+        str | None, typer.Option(help="A shipped configuration instead, on the public data set of its name.")
+    ] = None,
+    log: Annotated[Path | None, typer.Option(help="With --preset: the log, instead of fetching it.")] = None,
+    new: Annotated[
+        float, typer.Option(min=0.001, max=0.7, help="Share of the training events that came since the previous model.")
+    ] = 0.05,
+    seeds: Annotated[int, typer.Option(min=1, help="How many, counted up from the configured one.")] = 3,
+    output: Annotated[Path, typer.Option(help="Where finished trainings are kept.")] = Path("build/bench-incremental"),
+    results: Annotated[Path | None, typer.Option(help="A JSON list of results to put the row in.")] = None,
+) -> None:
+    """Trains yesterday's model, today's from scratch and today's from yesterday's, and compares the two of today.
+
+    Yesterday's training events are those of today without the latest by time; all are measured on the test events of
+    leave-one-out. Finished trainings from scratch are kept in the output directory.
+
+    Example: dimerec bench-incremental --preset ml-100k --seeds 1
+
+    Example: dimerec bench-incremental --preset ml-1m --log ratings.csv --results docs/benchmarks/incremental.json
+    """
+    settings = load_source(config, preset, log)
+    dataset = preset or Path(config or "").stem
+    with library_noise_in(output / "bench.log"):
+        from dimerec_tf.evaluation.incremental import Incremental
+
+        say = partial(console.print, highlight=False, soft_wrap=True)
+        incremental = Incremental(settings, dataset, new, output / "runs", say)
+        runs = [incremental.run(seed) for seed in range(settings.seed, settings.seed + seeds)]
+        row = incremental.row(runs, _command(config, preset, log, new, seeds))
+    console.print(_table(row))
+    console.print(
+        f"The warm start has {100 * row['ndcg_ratio']:.1f} % of the NDCG@10 of a training from scratch, in "
+        f"{100 * row['seconds_ratio']:.1f} % of its time.",
+        soft_wrap=True,
+    )
+    if results:
+        replace_rows(results, [row], KEYS)
+        console.print(f"Written to {results}.", soft_wrap=True)
+
+
+def _table(row: Row) -> Table:
+    grown = f"{100 * row['new_events']:g} % new events, {row['new_items']} new items"
+    table = Table("model", title=f"{row['dataset']}, leave-one-out, {grown}, {row['seeds']} seeds")
+    for column in next(iter(row["models"].values())):
+        table.add_column(column, justify="right")
+    for model, values in row["models"].items():
+        table.add_row(model, *(f"{value['mean']:.2f} ± {value['sd']:.2f}" for value in values.values()))
+    return table
+
+
+def _command(config: Path | None, preset: str | None, log: Path | None, new: float, seeds: int) -> str:
+    source = f"--config {config.name}" if config else f"--preset {preset}"
+    return f"dimerec bench-incremental {source}{f' --log {log.name}' if log else ''} --new {new:g} --seeds {seeds}"
