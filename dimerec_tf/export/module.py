@@ -1,6 +1,6 @@
 """What an export does: recommendations for raw item ids."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 import tensorflow as tf
 
@@ -156,10 +156,10 @@ class RecommenderModule(tf.Module):
             allowed = categories.items_in(request.allow_categories) & (in_list | ~listed)
             return ExactRetriever(scorer).search(history, blocked, k, users, allowed)
 
-        ways = [(~(listed | filed), of_all), (listed & ~filed, of_listed)]
-        if categories:
-            ways.append((filed, of_filed))
-        return _each_its_way(ways, [batch, k])
+        found = tf.zeros([batch, k]), tf.zeros([batch, k], tf.int64)
+        found = _answered(~(listed | filed), of_all, found)
+        found = _answered(listed & ~filed, of_listed, found)
+        return _answered(filed, of_filed, found) if categories else found
 
     def _rows(self, ids: tf.Tensor, batch: tf.Tensor) -> tf.Tensor:
         """Ids `[batch or 1, any]` to rows `[batch, any]`."""
@@ -176,17 +176,14 @@ def _is_asked(names: tf.Tensor, batch: tf.Tensor) -> tf.Tensor:
     return tf.broadcast_to(tf.reduce_any(names != "", axis=1, keepdims=True), [batch, 1])
 
 
-def _each_its_way(ways: Sequence[tuple[tf.Tensor, Callable[[], Found]]], shape: Sequence[tf.Tensor]) -> Found:
-    """Runs each search if any row, `[batch, 1]`, is to be answered by it; scores and rows of a shape `[batch, k]`."""
+def _answered(asked: tf.Tensor, search: Callable[[], Found], found: Found) -> Found:
+    """What was found, with the rows `[batch, 1]` that ask for a search from it; without any it does not run."""
 
-    def nothing() -> Found:
-        return tf.zeros(shape), tf.zeros(shape, tf.int64)
+    def replaced() -> Found:
+        scores, rows = search()
+        return tf.where(asked, scores, found[0]), tf.where(asked, rows, found[1])
 
-    scores, rows = nothing()
-    for asked, search in ways:
-        found = tf.cond(tf.reduce_any(asked), search, nothing)
-        scores, rows = tf.where(asked, found[0], scores), tf.where(asked, found[1], rows)
-    return scores, rows
+    return tf.cond(tf.reduce_any(asked), replaced, lambda: found)
 
 
 def _walked(query: Callable, history: tf.Tensor, num_steps: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
