@@ -74,7 +74,9 @@ class Exports:
 
     def config(self, num_steps: int = 1) -> Config:
         """What an export with so many reverse steps is configured with."""
-        return vary(self._config, {"diffusion.reverse_steps": num_steps})
+        config = vary(self._config, {"diffusion.reverse_steps": num_steps})
+        # The items of an enlarged catalogue have ids of their own, and no categories.
+        return config.model_copy(update={"data": config.data.model_copy(update={"items_path": ""})})
 
     def histories(self, catalogue: int, seed: int) -> NDArray[np.int64]:
         """Histories of the log as rows of a catalogue of that size, `[256, length]`."""
