@@ -69,6 +69,7 @@ class WarmStart:
                 for weight, value in zip(model.weights, previous, strict=True)
             ]
         )
+        model.steps_trained.assign(0)  # the steps of a training say where it stands
 
     def _require_alike(self, model: SequenceModel) -> None:
         if _shapes(model) == _shapes(self.previous.model):
