@@ -30,8 +30,8 @@ def second(first: Run) -> Outcome:
 @pytest.fixture(scope="package")
 def refused(first: Run, second: Outcome) -> Outcome:
     """An untrained model against the blessed one; after `second`, whose versions it must not disturb."""
-    data, training = first.config.data.model_dump(), {"epochs": 1, "learning_rate": 1e-9}
-    config = small_config(Path(first.config.data.path), data=data, training=training)
+    training = {"epochs": 1, "learning_rate": 1e-9, "validation": {}}
+    config = small_config(Path(first.config.data.path), data=first.config.data.model_dump(), training=training)
     return run_pipeline(config, first.workdir)
 
 
@@ -40,6 +40,8 @@ def warm(first: Run, refused: Outcome) -> Outcome:
     """No more training than `refused`, but from the blessed model; refused too, so that it disturbs no version."""
     config = small_config(
         Path(first.config.data.path),
+        data=first.config.data.model_dump(),
+        training={"validation": {}},
         warm_start={"epochs": 1, "learning_rate": 1e-9},
         evaluation={"min_hit_rate_at_10": 1.0},
     )

@@ -58,7 +58,8 @@ def test_training_leaves_no_checkpoint_behind(first: Run) -> None:
 
 
 def test_the_training_was_validated_on_the_eval_split_and_can_be_watched(first: Run) -> None:
-    (events,) = (first.workdir / "artifacts" / "Trainer.dimerec" / "model_run").rglob("events.out.tfevents.*")
+    runs = (first.workdir / "artifacts" / "Trainer.dimerec" / "model_run").iterdir()
+    (events,) = min(runs, key=lambda run: int(run.name)).rglob("events.out.tfevents.*")
     curves = EventAccumulator(str(events), size_guidance={"tensors": 0})
     curves.Reload()
     rates = [float(tf.make_ndarray(event.tensor_proto)) for event in curves.Tensors("validation/HR@10")]
