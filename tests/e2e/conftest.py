@@ -1,4 +1,4 @@
-"""Pipeline runs that the tests share: a good model, the same again, and two that are refused."""
+"""Pipeline runs that the tests share: a good model, the same again, one that is refused, and one that starts warm."""
 
 from pathlib import Path
 
