@@ -202,6 +202,16 @@ class Config(Section):
         return self
 
     @model_validator(mode="after")
+    def _warm_start_is_validated(self) -> "Config":
+        validation = self.training.validation
+        if self.warm_start and validation and validation.every_epochs > self.warm_start.epochs:
+            raise ValueError(
+                f"training.validation.every_epochs is {validation.every_epochs}, more than warm_start.epochs, "
+                f"{self.warm_start.epochs}"
+            )
+        return self
+
+    @model_validator(mode="after")
     def _export_covers_evaluation(self) -> "Config":
         if max(self.evaluation.top_k) > self.export.max_k:
             raise ValueError(
@@ -241,23 +251,12 @@ def vary(config: Config, changes: Mapping[str, Any]) -> Config:
     Raises:
         ConfigError: a key is unknown or a value unusable.
     """
-    return with_values(config, {f"model.{key}": value for key, value in changes.items()})
-
-
-def with_values(config: Config, changes: Mapping[str, Any]) -> Config:
-    """The same for keys of any section, written like `training.learning_rate`.
-
-    Raises:
-        ConfigError: a key is unknown or a value unusable.
-    """
     values = config.model_dump()
     for key, value in changes.items():
         *sections, last = key.split(".")
-        place = values
+        place = values["model"]
         for section in sections:
             place = place.setdefault(section, {})
-            if not isinstance(place, dict):
-                raise ConfigError(f"{section} has no keys of its own, but {key} was to be set.")
         place[last] = value
     return parse_config(values)
 

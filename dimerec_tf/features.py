@@ -66,9 +66,8 @@ class ItemVocabulary(tf.Module):
             ids = ids.to_tensor("")
         rows = self.table.lookup(ids) + 1
         known = tf.cast(rows > 0, tf.int32)
-        order = tf.math.top_k(
-            known, tf.reduce_max(tf.reduce_sum(known, axis=1))
-        ).indices  # of equals the first is first
+        longest = tf.maximum(tf.reduce_max(tf.reduce_sum(known, axis=1)), 0)  # which of no rows is below 0
+        order = tf.math.top_k(known, longest).indices  # of equals the first is first
         return tf.gather(rows, order, batch_dims=1)
 
     def decode(self, rows: tf.Tensor) -> tf.Tensor:

@@ -4,7 +4,6 @@ import gc
 import logging
 import resource
 import signal
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, TypeVar
@@ -21,7 +20,6 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
-SWITCH_SECONDS = 5e-4  # Python's own is ten times as long, and a request waits for several turns while a version loads
 
 
 def serve(
@@ -114,7 +112,6 @@ def serve(
     with told_to_stop(*STOP_SIGNALS) as stopping:
         silence_native_logs()
         one_thread_per_operation()
-        sys.setswitchinterval(SWITCH_SECONDS)
         _log_to_terminal()
         _allow_many_connections()
         from serving.request_log.request_log import RequestLog

@@ -105,6 +105,11 @@ def exact_rows(queries: NDArray[np.float32], item_vectors: NDArray[np.float32], 
     return np.concatenate(best).astype(np.int64) + 1
 
 
+def share_found(found: NDArray[np.int64], best: NDArray[np.int64]) -> float:
+    """How much of the best rows `[queries, k]` is among those found, `[queries, any]`."""
+    return float((found[:, :, np.newaxis] == best[:, np.newaxis]).any(axis=1).mean())
+
+
 def default_leaves(num_items: int) -> int:
     """One leaf, which is an exact search, below 20,000 items; twice the square root of their number above."""
     return 1 if num_items < EXHAUSTIVE_BELOW else 2 * int(num_items**0.5)

@@ -6,7 +6,7 @@ import tensorflow_recommenders as tfrs
 from numpy.typing import NDArray
 from scann.scann_ops.py import scann_ops
 
-from dimerec_tf.retrieval.approximate import EXHAUSTIVE_BELOW, exact_rows
+from dimerec_tf.retrieval.approximate import EXHAUSTIVE_BELOW, exact_rows, share_found
 
 FIRST_SHARE = 128  # of the leaves, where the search for their number begins
 MIN_LEAVES = 2  # with all items in one, it may answer with one item only
@@ -52,7 +52,7 @@ class ScannIndex(tf.Module):
         """See `Index`: a 128th of the leaves, at least 2, and twice as many until the recall is there."""
         best = exact_rows(queries, item_vectors, k)
         self.leaves_to_search = max(self.leaves // FIRST_SHARE, MIN_LEAVES)
-        while self.leaves_to_search < self.leaves and self._recall(queries, best) < recall:
+        while self.leaves_to_search < self.leaves and self._found(queries, best) < recall:
             self.leaves_to_search = min(2 * self.leaves_to_search, self.leaves)
 
     def candidates(self, queries: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
@@ -65,6 +65,5 @@ class ScannIndex(tf.Module):
         scores, rows = tf.pad(found.distances, missing), tf.pad(tf.cast(found.indices, tf.int64) + 1, missing)
         return tf.where(tf.math.is_finite(scores) & (rows > 0), scores, -np.inf), rows
 
-    def _recall(self, queries: NDArray[np.float32], best: NDArray[np.int64]) -> float:
-        found = self.candidates(tf.constant(queries))[1].numpy()
-        return float((found[:, :, np.newaxis] == best[:, np.newaxis]).any(axis=1).mean())
+    def _found(self, queries: NDArray[np.float32], best: NDArray[np.int64]) -> float:
+        return share_found(self.candidates(tf.constant(queries))[1].numpy(), best)

@@ -21,7 +21,7 @@ from serving.loadtest.requests import History
 
 PRESET = "ml-100k"
 SIZES = {64: {"dim": 64, "max_history": 50}, 128: {"dim": 128, "max_history": 100}}
-DIM = 64  # the paper's; 128 is the preset's own
+DIM = 64  # as in the preset `paper`; 128 is the preset's own
 IndexKind = Literal["exact", "ivf", "scann"]
 INDEXES: tuple[IndexKind, ...] = ("exact", "ivf", "scann")
 SEED = 1

@@ -19,8 +19,8 @@ INTRODUCTION = """# Serving: speed
 Not edited by hand: `make bench-serving` measures and writes this page and `benchmarks/serving.json`. Client and server
 run on the same machine, so that requests per second are those of both.
 
-The model is the preset `ml-100k`, trained on its log in the paper's size: vectors of 64 numbers, histories of at most
-50 events. Rows with `dim` 128 are of the preset's own size, with histories of at most 100.
+The model is the preset `ml-100k`, trained on its log in the size of the preset `paper`: vectors of 64 numbers,
+histories of at most 50 events. Rows with `dim` 128 are of the preset's own size, with histories of at most 100.
 
 No public log at hand has a million items: the trained item table is enlarged. Each further item lies between a trained
 one and one of its ten nearest, moved by noise half as long as the way to the nearest. This keeps the clusters and

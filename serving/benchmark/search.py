@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from dimerec_tf.config import IndexName
 from dimerec_tf.export.indexes import build_index
 from dimerec_tf.export.recall import BATCH, DEPTH
-from dimerec_tf.retrieval.approximate import default_leaves
+from dimerec_tf.retrieval.approximate import default_leaves, share_found
 from serving.benchmark.exports import MEASURING, TUNING, Exports
 from serving.benchmark.timing import medians
 
@@ -43,7 +43,7 @@ def search_rows(exports: Exports, catalogue: int, repeats: int) -> list[dict[str
         for name, search in searches.items()
     }
     best = _rows(compiled["exact"], queries)
-    recalls = {name: _recall(_rows(search, queries), best) for name, search in compiled.items()}
+    recalls = {name: share_found(_rows(search, queries), best) for name, search in compiled.items()}
     return [
         {
             "catalogue": catalogue,
@@ -82,10 +82,6 @@ def _indexed(name: IndexName, vectors: NDArray[np.float32], tuning: NDArray[np.f
 def _rows(search: Search, queries: NDArray[np.float32]) -> NDArray[np.int64]:
     parts = [queries[start : start + BATCH] for start in range(0, len(queries), BATCH)]
     return np.concatenate([search(tf.constant(part))[1].numpy() for part in parts])
-
-
-def _recall(found: NDArray[np.int64], best: NDArray[np.int64]) -> float:
-    return float((found[:, :, np.newaxis] == best[:, np.newaxis]).any(axis=1).mean())
 
 
 def _timed(search: Search, batches: list[tf.Tensor]) -> Callable[[int], object]:

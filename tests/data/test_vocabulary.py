@@ -6,7 +6,7 @@ import pytest
 import tensorflow as tf
 
 from dimerec_tf.data.vocabulary import Encoder
-from dimerec_tf.features import ItemVocabulary
+from dimerec_tf.features import ItemVocabulary, known_rows
 
 
 def test_every_id_comes_back_whatever_line_breaks_unicode_knows(tmp_path: Path) -> None:
@@ -25,3 +25,21 @@ def test_an_unusable_vocabulary_is_refused(tmp_path: Path, text: str, message: s
     (tmp_path / "items").write_text(text)
     with pytest.raises(ValueError, match=message):
         ItemVocabulary(tmp_path / "items")
+
+
+@pytest.mark.parametrize(
+    "histories",
+    [
+        [["b", "who?", "a"], ["", "c", ""], ["who?", "", ""]],
+        [["who?"], [""]],
+        [["a", "a"]],
+        [],
+    ],
+)
+def test_served_histories_are_encoded_as_those_of_transform(tmp_path: Path, histories: list[list[str]]) -> None:
+    (tmp_path / "items").write_text("a\nb\nc\n")
+    vocabulary = ItemVocabulary(tmp_path / "items")
+    dense = tf.reshape(tf.constant(histories, tf.string), [len(histories), -1 if histories else 2])
+    expected = known_rows(dense, vocabulary.table).to_tensor().numpy().tolist()
+    assert vocabulary.encode(dense).numpy().tolist() == expected
+    assert vocabulary.encode(tf.RaggedTensor.from_tensor(dense, padding="")).numpy().tolist() == expected

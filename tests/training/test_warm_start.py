@@ -121,3 +121,8 @@ def test_settings_without_an_effect_on_weights_may_change() -> None:
 def test_a_model_without_item_vectors_has_no_warm_start() -> None:
     with pytest.raises(ConfigError, match="warm_start matches item vectors, which mult_vae has not: take it out"):
         _config(kind="mult_vae")
+
+
+def test_a_validation_that_a_warm_start_is_too_short_for_is_refused() -> None:
+    with pytest.raises(ConfigError, match="every_epochs is 3, more than warm_start"):
+        parse_config({"training": {"validation": {"every_epochs": 3}}, "warm_start": {"epochs": 2}})
