@@ -4,7 +4,8 @@ from typing import Any
 
 import tensorflow as tf
 
-from dimerec_tf.layers.prefixes import masked_softmax, visible_events
+from dimerec_tf.layers.prefix_softmax import prefix_means
+from dimerec_tf.layers.prefixes import masked_softmax
 
 
 class SelfAttentiveInterest(tf.keras.layers.Layer):
@@ -12,7 +13,7 @@ class SelfAttentiveInterest(tf.keras.layers.Layer):
 
     A = softmax over the history of Dense_K(tanh(Dense_4d(H + P))), g = A^T H, with P a learned position table whose
     positions count from the oldest event of the window. The logits of an event do not depend on what follows it, so
-    one call gives the interests of every prefix.
+    one call gives the interests of every prefix, see `prefix_means`.
 
     Args:
         num_interests: K.
@@ -54,8 +55,7 @@ class SelfAttentiveInterest(tf.keras.layers.Layer):
         mask = rows > 0
         if not all_prefixes:
             return tf.einsum("bnk,bnd->bkd", masked_softmax(logits, mask[:, :, tf.newaxis], axis=1), values)
-        weights = masked_softmax(logits[:, tf.newaxis], visible_events(mask)[..., tf.newaxis], axis=2)
-        return tf.einsum("bpnk,bnd->bpkd", weights, values)
+        return prefix_means(logits, values, mask)
 
     def get_config(self) -> dict[str, Any]:
         return {
