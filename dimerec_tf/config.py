@@ -125,7 +125,9 @@ class TrainingConfig(Section):
 
     Left out, it and `epochs` follow from the size of the log, see `training/length.py`. The state of a training is kept
     after each epoch and, within one, when it is `checkpoint_minutes` old. Without a `validation` the last epoch's
-    weights are the result.
+    weights are the result. With `lazy_items` a step moves only the item vectors that it reads, so that its cost does
+    not grow with the catalogue; left out, that is so from 100,000 items on. With `mixed_precision` layers compute in
+    bfloat16 while a model is trained; weights, losses and the walk stay float32.
     """
 
     epochs: PositiveInt | None = None
@@ -134,6 +136,11 @@ class TrainingConfig(Section):
     deterministic: bool = True
     checkpoint_minutes: Annotated[float, Field(gt=0)] = 5.0
     validation: ValidationConfig | None = None
+    lazy_items: bool | None = None
+    mixed_precision: bool = False
+
+
+SWITCHES = ("validation", "lazy_items", "mixed_precision")
 
 
 class EvaluationConfig(Section):
@@ -196,9 +203,11 @@ class Config(Section):
     export: ExportConfig = ExportConfig()
 
     @model_validator(mode="after")
-    def _has_item_vectors_to_match(self) -> "Config":
+    def _has_item_vectors(self) -> "Config":
         if self.warm_start and self.model.kind == "mult_vae":
             raise ValueError("warm_start matches item vectors, which mult_vae has not: take it out")
+        if self.training.lazy_items and self.model.kind == "mult_vae":
+            raise ValueError("training.lazy_items is about item vectors, which mult_vae has not: take it out")
         return self
 
     @model_validator(mode="after")
@@ -221,12 +230,13 @@ class Config(Section):
 
     def fingerprint(self) -> str:
         """The first 12 hex digits of the SHA-256 of the canonical JSON form, without what changes no result: how often
-        a training's state is kept, and a validation that there is not.
+        a training's state is kept, and switches that are not used.
         """
         values = self.model_dump(mode="json")
         del values["training"]["checkpoint_minutes"]
-        if self.training.validation is None:
-            del values["training"]["validation"]
+        for switch in SWITCHES:
+            if values["training"][switch] == TrainingConfig.model_fields[switch].default:
+                del values["training"][switch]
         return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()[:12]
 
     def to_json(self) -> str:

@@ -44,8 +44,14 @@ def test_a_fingerprint_is_of_what_changes_a_result() -> None:
     def of(**training: object) -> str:
         return parse_config({"training": training}).fingerprint()
 
-    assert of() == of(checkpoint_minutes=1) == of(validation=None)
+    assert of() == of(checkpoint_minutes=1) == of(validation=None) == of(lazy_items=None, mixed_precision=False)
     assert len({of(), of(validation={}), of(validation={"patience": 4}), of(epochs=4)}) == 4
+    assert len({of(), of(lazy_items=True), of(lazy_items=False), of(mixed_precision=True)}) == 4
+
+
+def test_item_vectors_cannot_be_lazy_where_there_are_none() -> None:
+    with pytest.raises(ConfigError, match="lazy_items is about item vectors, which mult_vae has not"):
+        parse_config({"model": {"kind": "mult_vae"}, "training": {"lazy_items": True}})
 
 
 def test_presets_load_and_a_wrong_name_lists_them() -> None:

@@ -13,12 +13,17 @@ class ItemTable(tf.keras.layers.Layer):
 
     Returns:
         `[..., dim]`; padding gives zeros.
+
+    Attributes:
+        sparse_gradients: whether a lookup's gradient names the rows it read (`tf.IndexedSlices`) instead of filling a
+            table. Dense reads of the table are then copies of it.
     """
 
     def __init__(self, num_items: int, dim: int, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.num_items = num_items
         self.dim = dim
+        self.sparse_gradients = False
 
     def build(self, input_shape: Any) -> None:
         self.table = self.add_weight(
@@ -29,8 +34,7 @@ class ItemTable(tf.keras.layers.Layer):
         super().build(input_shape)
 
     def call(self, rows: tf.Tensor) -> tf.Tensor:
-        # Gathering from the variable itself would make every later dense read of it copy the whole table.
-        vectors = tf.gather(tf.convert_to_tensor(self.table), rows)
+        vectors = tf.gather(self.table if self.sparse_gradients else tf.convert_to_tensor(self.table), rows)
         return vectors * tf.cast(rows > 0, vectors.dtype)[..., tf.newaxis]
 
     def catalogue(self) -> tf.Tensor:

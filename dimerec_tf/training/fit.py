@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import tensorflow as tf
+from numpy.typing import NDArray
 from tensorflow.python.framework import config as ops  # the public module can switch determinism on, not off
 
 from dimerec_tf.config import Config, ConfigError
@@ -17,10 +18,13 @@ from dimerec_tf.training.checkpoint import TrainingCheckpoint
 from dimerec_tf.training.curves import TrainingCurves
 from dimerec_tf.training.divergence import StopWhenDiverged
 from dimerec_tf.training.item_start import start_by_transitions
+from dimerec_tf.training.lazy_adam import LazyAdam
 from dimerec_tf.training.length import training_length
 from dimerec_tf.training.progress import TrainingProgress
 from dimerec_tf.training.sequences import Sequences, TrainingBatches, window_bounds
 from dimerec_tf.training.validation import Cases, Validation
+
+LAZY_FROM = 100_000
 
 Start = Callable[[SequenceModel, Sequences], None]
 
@@ -38,7 +42,8 @@ def fit(
     """Trains from scratch, or from the state that an interrupted run left in `checkpoint_dir`.
 
     Adam's learning rate falls from the configured one to zero along a cosine. What the configuration does not say of
-    the training's length comes from the log, see `training_length`.
+    the training's length comes from the log, see `training_length`. The model that is returned computes in float32,
+    also after a training with `mixed_precision`.
 
     Args:
         config: the model and training sections and the seed are read, and with `training.validation` whether
@@ -60,8 +65,27 @@ def fit(
         OtherTraining: `checkpoint_dir` holds another training.
         ConfigError: `training.validation` is configured, and there are no cases or too few epochs for it.
     """
+    counts = np.bincount(sequences.rows, minlength=num_items + 1)
     with _deterministic_ops(config.training.deterministic):
-        return _fit(config, sequences, num_items, checkpoint_dir, callbacks, validation, log_dir, start)
+        with _layers_compute_in("mixed_bfloat16" if config.training.mixed_precision else "float32"):
+            model = _fit(config, sequences, counts, checkpoint_dir, callbacks, validation, log_dir, start)
+        if not config.training.mixed_precision:
+            return model
+        with _layers_compute_in("float32"):
+            full = build_model(config.model, counts, config.seed)
+        full.set_weights(model.get_weights())
+        return full
+
+
+@contextmanager
+def _layers_compute_in(policy: str) -> Iterator[None]:
+    """Keras's policy for layers that are built within the block."""
+    before = tf.keras.mixed_precision.global_policy()
+    tf.keras.mixed_precision.set_global_policy(policy)
+    try:
+        yield
+    finally:
+        tf.keras.mixed_precision.set_global_policy(before)
 
 
 @contextmanager
@@ -80,7 +104,7 @@ def _deterministic_ops(wanted: bool) -> Iterator[None]:
 def _fit(
     config: Config,
     sequences: Sequences,
-    num_items: int,
+    counts: NDArray[np.int64],
     checkpoint_dir: Path | None,
     callbacks: Sequence[tf.keras.callbacks.Callback],
     cases: Cases | None,
@@ -89,14 +113,16 @@ def _fit(
 ) -> SequenceModel:
     training = config.training
     tf.keras.utils.set_random_seed(config.seed)
-    model = build_model(config.model, np.bincount(sequences.rows, minlength=num_items + 1), config.seed)
+    model = build_model(config.model, counts, config.seed)
+    if _items_are_lazy(config, model.num_items):
+        model.items.sparse_gradients = True
     bounds = window_bounds(sequences, config.model.max_history)
     epochs, batch_size = training_length(training, bounds)
     batches = TrainingBatches(sequences, bounds, batch_size, config.seed)
     steps, num_targets = batches.steps, bounds[:, 1] - bounds[:, 0] - 1
     model.weight_per_step = float(tf.reduce_sum(model.window_weights(num_targets))) / steps
     decay = tf.keras.optimizers.schedules.CosineDecay(training.learning_rate, steps * epochs)
-    model.compile(tf.keras.optimizers.Adam(decay))
+    model.compile(LazyAdam(decay))
     model.optimizer.build(model.trainable_variables)
     validation = _validation(config, model, epochs, cases)
     targets_per_step = float(num_targets.sum()) / steps
@@ -128,6 +154,11 @@ def _fit(
             ],
         )
     return model
+
+
+def _items_are_lazy(config: Config, num_items: int) -> bool:
+    wanted = config.training.lazy_items
+    return num_items >= LAZY_FROM and config.model.kind != "mult_vae" if wanted is None else wanted
 
 
 def _validation(config: Config, model: SequenceModel, epochs: int, cases: Cases | None) -> Validation | None:

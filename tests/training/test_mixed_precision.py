@@ -8,8 +8,10 @@ import pytest
 import tensorflow as tf
 
 from dimerec_tf.models.dimerec import DimeRec
+from dimerec_tf.training.fit import fit
 from tests.baselines.checks import build
 from tests.paper import paper
+from tests.small_training import NUM_ITEMS, ring, small_config
 
 WINDOWS = tf.constant([[1, 2, 3, 4, 5], [7, 8, 9, 0, 0]], tf.int64)
 OPTIONS: dict[str, dict[str, Any]] = {
@@ -74,3 +76,22 @@ def test_losses_in_half_precision_are_those_in_full(half: None) -> None:
     tf.keras.mixed_precision.set_global_policy("float32")
     for name, loss in _model().losses_of(WINDOWS, training=False).items():
         assert float(losses[name]) == pytest.approx(float(loss), rel=0.05)
+
+
+def test_a_training_in_half_precision_gives_a_model_in_full() -> None:
+    full, half = (
+        fit(small_config({"mixed_precision": mixed}), ring(), NUM_ITEMS, callbacks=[record])
+        for mixed, record in ((False, _Policy("float32")), (True, _Policy("mixed_bfloat16")))
+    )
+    assert half.guidance.compute_dtype == "float32" and tf.keras.mixed_precision.global_policy().name == "float32"
+    difference = half.items.table.numpy() - full.items.table.numpy()
+    assert 0 < np.sqrt(np.mean(difference**2)) < 0.05
+
+
+class _Policy(tf.keras.callbacks.Callback):
+    def __init__(self, expected: str) -> None:
+        super().__init__()
+        self.expected = expected
+
+    def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
+        assert self.model.guidance.dtype_policy.name == self.expected
