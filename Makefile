@@ -33,7 +33,7 @@ bench-100k: $(READY) ## Accuracy of the shipped preset on MovieLens-100K, three 
 	@$(BIN)/dimerec bench --preset ml-100k --seeds 3 --output build/bench-100k --collect docs/benchmarks/accuracy.json --page docs/benchmarks.md
 
 bench-incremental: $(READY) ## A warm start against training from scratch on MovieLens-100K, three seeds
-	@$(BIN)/dimerec bench-incremental --preset ml-100k --results docs/benchmarks/incremental.json
+	@$(BIN)/dimerec bench-incremental --preset ml-100k --results docs/benchmarks/training.json
 
 soak: $(READY) ## Twenty minutes of faults against a server, with a verdict; needs an idle machine
 	@$(BIN)/python -m serving.soak --output docs/benchmarks/serving.json --picture docs/images/soak.png

@@ -127,7 +127,8 @@ class TrainingConfig(Section):
     after each epoch and, within one, when it is `checkpoint_minutes` old. Without a `validation` the last epoch's
     weights are the result. With `lazy_items` a step moves only the item vectors that it reads, so that its cost does
     not grow with the catalogue; left out, that is so from 100,000 items on. With `mixed_precision` layers compute in
-    bfloat16 while a model is trained; weights, losses and the walk stay float32.
+    bfloat16 while a model is trained; weights, losses and the walk stay float32. With `jit_compile` XLA compiles the
+    steps, each batch padded to one of four shapes; for DimeRec itself.
     """
 
     epochs: PositiveInt | None = None
@@ -138,9 +139,10 @@ class TrainingConfig(Section):
     validation: ValidationConfig | None = None
     lazy_items: bool | None = None
     mixed_precision: bool = False
+    jit_compile: bool = False
 
 
-SWITCHES = ("validation", "lazy_items", "mixed_precision")
+SWITCHES = ("validation", "lazy_items", "mixed_precision", "jit_compile")
 
 
 class EvaluationConfig(Section):
@@ -208,6 +210,12 @@ class Config(Section):
             raise ValueError("warm_start matches item vectors, which mult_vae has not: take it out")
         if self.training.lazy_items and self.model.kind == "mult_vae":
             raise ValueError("training.lazy_items is about item vectors, which mult_vae has not: take it out")
+        return self
+
+    @model_validator(mode="after")
+    def _compiles(self) -> "Config":
+        if self.training.jit_compile and self.model.kind != "dimerec":
+            raise ValueError(f"training.jit_compile is for the kind dimerec, not for {self.model.kind}: take it out")
         return self
 
     @model_validator(mode="after")

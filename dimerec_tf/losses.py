@@ -41,3 +41,8 @@ def sampled_softmax(
 def reconstruction(clean: tf.Tensor, estimate: tf.Tensor) -> tf.Tensor:
     """|x0 - x0_hat|^2, summed over the last axis: `[samples, dim]` twice to `[samples]` (paper's L_recon)."""
     return tf.reduce_sum(tf.math.squared_difference(clean, estimate), axis=-1)
+
+
+def weighted_mean(losses: tf.Tensor, weights: tf.Tensor) -> tf.Tensor:
+    """The mean of `[samples]` losses by `[samples]` weights; 0 if all weights are."""
+    return tf.math.divide_no_nan(tf.reduce_sum(weights * losses), tf.reduce_sum(weights))

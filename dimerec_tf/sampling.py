@@ -8,6 +8,8 @@ from numpy.typing import NDArray
 
 from dimerec_tf.config_model import NegativesConfig
 
+NO_TARGET = 1e9  # taken off a logit, it leaves nothing
+
 
 class Negatives(NamedTuple):
     """Candidates that a batch shares.
@@ -32,11 +34,15 @@ class NegativeSampler:
     Args:
         config: kind and number.
         counts: `[num_items + 1]`, how often each row is a training event; index 0 is padding.
+
+    Attributes:
+        compiled: whether XLA compiles what draws, which it cannot do with a shuffle.
     """
 
     def __init__(self, config: NegativesConfig, counts: NDArray[np.int64]) -> None:
         self.config = config
         self.num_items = len(counts) - 1
+        self.compiled = False
         rows = np.arange(1, self.num_items + 1)
         self._log_uniform = _by_row(np.log1p(1 / rows) / np.log(self.num_items + 1))
         seen = np.maximum(counts[1:], 1)
@@ -46,7 +52,7 @@ class NegativeSampler:
         """Draws for a batch.
 
         Args:
-            target_rows: int64 `[samples]`.
+            target_rows: int64 `[samples]`; zeros are no targets.
             seed: int `[2]`, stateless.
         """
         count = self.config.count
@@ -60,13 +66,23 @@ class NegativeSampler:
             rows = tf.clip_by_value(rows, 1, self.num_items)
             return Negatives(rows, tf.math.log(count * tf.gather(self._log_uniform, rows)))
         if self.config.kind == "in_batch":
-            drawn = tf.cast(tf.shape(target_rows)[0], tf.float32)
-            return Negatives(target_rows, tf.math.log(drawn * tf.gather(self._frequency, target_rows)))
+            return Negatives(target_rows, self._log_expected(target_rows, target_rows, 0.0))
         half = count // 2
-        in_batch = tf.random.experimental.stateless_shuffle(target_rows, seed)[: count - half]
+        in_batch = self._some_of(target_rows, count - half, seed)
         rows = tf.concat([self._uniform(half, seed), in_batch], axis=0)
-        drawn = tf.cast(tf.shape(in_batch)[0], tf.float32)
-        return Negatives(rows, tf.math.log(half / self.num_items + drawn * tf.gather(self._frequency, rows)))
+        return Negatives(rows, self._log_expected(rows, in_batch, half / self.num_items))
+
+    def _some_of(self, target_rows: tf.Tensor, count: int, seed: tf.Tensor) -> tf.Tensor:
+        if not self.compiled:
+            return tf.random.experimental.stateless_shuffle(target_rows, seed)[:count]
+        keys = tf.random.stateless_uniform(tf.shape(target_rows), seed) - tf.cast(target_rows == 0, tf.float32)
+        return tf.gather(target_rows, tf.math.top_k(keys, tf.minimum(count, tf.shape(target_rows)[0])).indices)
+
+    def _log_expected(self, rows: tf.Tensor, in_batch: tf.Tensor, uniform: float) -> tf.Tensor:
+        """Where `uniform` of each row are expected besides those of the batch; very many of what is no target."""
+        drawn = tf.math.count_nonzero(in_batch, dtype=tf.float32)
+        expected = tf.math.log(uniform + drawn * tf.gather(self._frequency, rows))
+        return tf.where(rows > 0, expected, NO_TARGET)
 
     def _uniform(self, count: int, seed: tf.Tensor) -> tf.Tensor:
         return tf.random.stateless_uniform([count], seed, 1, self.num_items + 1, dtype=tf.int64)

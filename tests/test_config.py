@@ -54,6 +54,11 @@ def test_item_vectors_cannot_be_lazy_where_there_are_none() -> None:
         parse_config({"model": {"kind": "mult_vae"}, "training": {"lazy_items": True}})
 
 
+def test_only_dimerec_is_compiled() -> None:
+    with pytest.raises(ConfigError, match="jit_compile is for the kind dimerec, not for sasrec"):
+        parse_config({"model": {"kind": "sasrec"}, "training": {"jit_compile": True}})
+
+
 def test_presets_load_and_a_wrong_name_lists_them() -> None:
     for name in preset_names():
         assert load_preset(name).name

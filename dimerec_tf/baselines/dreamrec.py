@@ -43,7 +43,7 @@ class DreamRec(SequenceModel):
         """The end of the reverse walk: `[batch, length]` rows to `[batch, 1, dim]`."""
         diffusion = self.config.diffusion
         rows = recent_events(history, self.config.max_history)
-        guidance = whole_history(self._states(rows), rows > 0)
+        guidance = whole_history(self.states(rows), rows > 0)
         trajectory = walk_from_noise(
             lambda noised, step: self._guided_estimate(noised, step, guidance),
             tf.shape(rows)[0],
@@ -63,8 +63,12 @@ class DreamRec(SequenceModel):
         """See `SequenceModel`."""
         history, targets = windows[:, :-1], windows[:, 1:]
         is_target = targets > 0
-        guidance = tf.boolean_mask(self._states(history, self.draw_seed(0) if training else None), is_target)
-        clean = tf.cast(self.items(tf.boolean_mask(targets, is_target)), tf.float32)
+        states = self.states(history, self.draw_seed(0) if training else None)
+        return self.target_losses(tf.boolean_mask(states, is_target), tf.boolean_mask(targets, is_target))
+
+    def target_losses(self, guidance: tf.Tensor, target_rows: tf.Tensor) -> Losses:
+        """The losses for float32 `[samples, dim]` guidance and `[samples]` targets."""
+        clean = tf.cast(self.items(target_rows), tf.float32)
         samples = tf.shape(clean)[0]
         step = tf.random.stateless_uniform([samples], self.draw_seed(1), 1, self.schedule.num_steps + 1, tf.int32)
         noise = tf.random.stateless_normal(tf.shape(clean), self.draw_seed(2))
@@ -75,7 +79,7 @@ class DreamRec(SequenceModel):
         )
         return {"recon": tf.reduce_mean(reconstruction(clean, estimate))}
 
-    def _states(self, rows: tf.Tensor, dropout_seed: tf.Tensor | None = None) -> tf.Tensor:
+    def states(self, rows: tf.Tensor, dropout_seed: tf.Tensor | None = None) -> tf.Tensor:
         """The guidance after every event, float32 `[batch, length, dim]`."""
         # The encoder multiplies by sqrt(dim): meant for vectors of unit length, which these are not.
         states = self.encoder(self.items(rows) / self.config.dim**0.5, rows, dropout_seed)

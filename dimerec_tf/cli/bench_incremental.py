@@ -1,5 +1,6 @@
 """`dimerec bench-incremental`: what a warm start reaches of a training from scratch, and in which time."""
 
+import json
 from functools import partial
 from pathlib import Path
 from typing import Annotated
@@ -9,8 +10,10 @@ from rich.table import Table
 
 from dimerec_tf.cli.output import console, library_noise_in
 from dimerec_tf.cli.presets import load_source
-from dimerec_tf.evaluation.json_rows import Row, replace_rows
+from dimerec_tf.evaluation.json_rows import Row, replaced
+from dimerec_tf.measuring.results import merge_results
 
+SECTION = "incremental"
 KEYS = ("dataset", "new_events", "config_hash")  # one row for each
 
 
@@ -25,7 +28,7 @@ def bench_incremental(
     ] = 0.05,
     seeds: Annotated[int, typer.Option(min=1, help="How many, counted up from the configured one.")] = 3,
     output: Annotated[Path, typer.Option(help="Where finished trainings are kept.")] = Path("build/bench-incremental"),
-    results: Annotated[Path | None, typer.Option(help="A JSON list of results to put the row in.")] = None,
+    results: Annotated[Path | None, typer.Option(help="JSON file to put the row in; its other keys stay.")] = None,
 ) -> None:
     """Trains yesterday's model, today's from scratch and today's from yesterday's, and compares the two of today.
 
@@ -34,7 +37,7 @@ def bench_incremental(
 
     Example: dimerec bench-incremental --preset ml-100k --seeds 1
 
-    Example: dimerec bench-incremental --preset ml-1m --log ratings.csv --results docs/benchmarks/incremental.json
+    Example: dimerec bench-incremental --preset ml-1m --log ratings.csv --results docs/benchmarks/training.json
     """
     settings = load_source(config, preset, log)
     dataset = preset or Path(config or "").stem
@@ -52,7 +55,8 @@ def bench_incremental(
         soft_wrap=True,
     )
     if results:
-        replace_rows(results, [row], KEYS)
+        former = json.loads(results.read_text()).get(SECTION, []) if results.exists() else []
+        merge_results(results, {SECTION: replaced(former, [row], KEYS)})
         console.print(f"Written to {results}.", soft_wrap=True)
 
 

@@ -9,14 +9,18 @@ Row = dict[str, Any]
 
 
 def replace_rows(file: Path, rows: Sequence[Row], keys: Sequence[str]) -> list[Row]:
-    """Puts rows into a list, in place of former ones that agree with a new one in all `keys`.
+    """Puts rows into the list in a file, see `replaced`.
 
     Returns:
         All rows that the file holds now.
     """
-    former: list[Row] = json.loads(file.read_text()) if file.exists() else []
-    new = {tuple(row[key] for key in keys) for row in rows}
-    together = [*(row for row in former if tuple(row[key] for key in keys) not in new), *rows]
+    together = replaced(json.loads(file.read_text()) if file.exists() else [], rows, keys)
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_text(json.dumps(together, indent=2) + "\n")
     return together
+
+
+def replaced(former: Sequence[Row], rows: Sequence[Row], keys: Sequence[str]) -> list[Row]:
+    """Former rows without those that agree with a new one in all `keys`, and the new ones behind them."""
+    new = {tuple(row[key] for key in keys) for row in rows}
+    return [*(row for row in former if tuple(row[key] for key in keys) not in new), *rows]

@@ -14,7 +14,7 @@ from dimerec_tf.layers.guidance.present import closest_interest, fill_absent, ro
 from dimerec_tf.layers.guidance.rule import RuleInterest, zero_absent
 from dimerec_tf.layers.item_table import ItemTable
 from dimerec_tf.layers.transformer import CausalTransformer
-from dimerec_tf.losses import reconstruction, sampled_softmax
+from dimerec_tf.losses import reconstruction, sampled_softmax, weighted_mean
 from dimerec_tf.models.base import Losses, SequenceModel
 from dimerec_tf.models.history import recent_events
 from dimerec_tf.sampling import NegativeSampler
@@ -130,12 +130,13 @@ class DimeRec(SequenceModel):
         history, targets = windows[:, :-1], windows[:, 1:]
         states = self._states(history, self.draw_seed(0) if training else None)
         guidance = self.guidance(states, history, all_prefixes=True)
+        dropout_seed = self.draw_seed(6) if training else None
+        if self.sampler.compiled:  # all positions: how many targets there are is no shape that XLA could know
+            guidance = tf.reshape(guidance, [-1, *guidance.shape[2:]])
+            return self._target_losses(guidance, tf.reshape(targets, [-1]), dropout_seed)
         is_target = targets > 0
-        return self._target_losses(
-            tf.boolean_mask(guidance, is_target),
-            tf.boolean_mask(targets, is_target),
-            self.draw_seed(6) if training else None,
-        )
+        guidance = tf.boolean_mask(guidance, is_target)
+        return self._target_losses(guidance, tf.boolean_mask(targets, is_target), dropout_seed)
 
     def routed(self, windows: tf.Tensor) -> tf.Tensor:
         """See `SequenceModel`."""
@@ -160,23 +161,23 @@ class DimeRec(SequenceModel):
         return tf.nn.experimental.stateless_dropout(vectors, self.config.dropout, dropout_seed)
 
     def _target_losses(self, guidance: tf.Tensor, target_rows: tf.Tensor, dropout_seed: tf.Tensor | None) -> Losses:
-        """The losses for `[samples, interests, dim]` guidance and `[samples]` targets."""
+        """The losses for `[samples, interests, dim]` guidance and `[samples]` targets, of which zeros do not count."""
+        is_target = tf.cast(target_rows > 0, tf.float32)
         positives = self._scored(self.items(target_rows))
         drawn = self.sampler.draw(target_rows, self.draw_seed(3))
         negatives = self._scored(self.items(drawn.rows))
 
         def softmax_loss(query: tf.Tensor, is_unit: bool) -> tf.Tensor:
             temperature = tf.exp(self.log_temperature) if is_unit else 1.0
-            return tf.reduce_mean(
-                sampled_softmax(query, positives, negatives, target_rows, drawn.rows, temperature, drawn.log_q)
-            )
+            losses = sampled_softmax(query, positives, negatives, target_rows, drawn.rows, temperature, drawn.log_q)
+            return weighted_mean(losses, is_target)
 
         losses = {"gem": softmax_loss(route_hard(self._scored(guidance), positives), self.config.sphere == "all")}
         if self.denoiser.trainable:
             clean = self._walked(self.items(target_rows))
             estimate = self._denoise_once(clean, guidance, dropout_seed)
             reference = tf.stop_gradient(clean) if self.config.stop_recon_gradient else clean
-            losses["recon"] = tf.reduce_mean(reconstruction(reference, estimate))
+            losses["recon"] = weighted_mean(reconstruction(reference, estimate), is_target)
             losses["ssm"] = softmax_loss(estimate, self.config.sphere != "raw")
         return {name: losses[name] for name in self.loss_weights}
 

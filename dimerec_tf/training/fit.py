@@ -114,15 +114,17 @@ def _fit(
     training = config.training
     tf.keras.utils.set_random_seed(config.seed)
     model = build_model(config.model, counts, config.seed)
+    if training.jit_compile:
+        model.sampler.compiled = True
     if _items_are_lazy(config, model.num_items):
         model.items.sparse_gradients = True
     bounds = window_bounds(sequences, config.model.max_history)
     epochs, batch_size = training_length(training, bounds)
-    batches = TrainingBatches(sequences, bounds, batch_size, config.seed)
+    batches = TrainingBatches(sequences, bounds, batch_size, config.seed, training.jit_compile)
     steps, num_targets = batches.steps, bounds[:, 1] - bounds[:, 0] - 1
     model.weight_per_step = float(tf.reduce_sum(model.window_weights(num_targets))) / steps
     decay = tf.keras.optimizers.schedules.CosineDecay(training.learning_rate, steps * epochs)
-    model.compile(LazyAdam(decay))
+    model.compile(LazyAdam(decay), jit_compile=training.jit_compile)
     model.optimizer.build(model.trainable_variables)
     validation = _validation(config, model, epochs, cases)
     targets_per_step = float(num_targets.sum()) / steps

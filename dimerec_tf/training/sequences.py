@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from dimerec_tf.errors import DimeRecError
 
 POOL = 32
+WIDTHS = 4
 
 
 class NothingToLearn(DimeRecError, ValueError):
@@ -68,6 +69,7 @@ class TrainingBatches:
         bounds: `[windows, 2]`, see `window_bounds`.
         batch_size: how many windows a batch has.
         seed: of the order.
+        few_shapes: whether every batch has `batch_size` windows, some perhaps of zeros, and one of four widths.
 
     Attributes:
         steps: the number of batches in an epoch.
@@ -76,7 +78,14 @@ class TrainingBatches:
         NothingToLearn: no sequence has two events.
     """
 
-    def __init__(self, sequences: Sequences, bounds: NDArray[np.int64], batch_size: int, seed: int) -> None:
+    def __init__(
+        self,
+        sequences: Sequences,
+        bounds: NDArray[np.int64],
+        batch_size: int,
+        seed: int,
+        few_shapes: bool = False,
+    ) -> None:
         if not len(bounds):
             raise NothingToLearn(
                 f"None of the {len(sequences)} training sequences has two events: there is nothing to learn."
@@ -85,7 +94,10 @@ class TrainingBatches:
         self.steps = -(-len(bounds) // batch_size)
         self._rows = tf.constant(sequences.rows)
         lengths = bounds[:, 1] - bounds[:, 0]
-        self._pools = tf.constant(np.arange(len(bounds)) // (POOL * batch_size) * (lengths.max() + 1))
+        self._longest = int(lengths.max())
+        self._widths_apart = -(-self._longest // WIDTHS) if few_shapes else 1
+        self._rest = self.steps * batch_size - len(bounds) if few_shapes else 0
+        self._pools = tf.constant(np.arange(len(bounds)) // (POOL * batch_size) * (self._longest + 1))
 
     def between(self, first: int, stop: int) -> tf.data.Dataset:
         """The batches of the steps `first` to `stop - 1`: int64 `[batch, length of the longest window]` rows,
@@ -96,11 +108,13 @@ class TrainingBatches:
 
     def bounds_at(self, step: int) -> NDArray[np.int64]:
         """The bounds of a step's windows, `[batch, 2]`."""
-        return next(iter(self._bounds_between(step, step + 1))).numpy()
+        bounds = next(iter(self._bounds_between(step, step + 1))).numpy()
+        return bounds[bounds[:, 1] > 0]
 
     def windows(self, bounds: tf.Tensor) -> tf.Tensor:
         """The windows within bounds `[batch, 2]`, as `between` gives them."""
-        width = tf.reduce_max(bounds[:, 1] - bounds[:, 0])
+        apart = self._widths_apart
+        width = tf.minimum(-(-tf.reduce_max(bounds[:, 1] - bounds[:, 0]) // apart) * apart, self._longest)
         positions = bounds[:, :1] + tf.range(width)[tf.newaxis]
         inside = positions < bounds[:, 1:]
         return tf.cast(tf.where(inside, tf.gather(self._rows, tf.where(inside, positions, 0)), 0), tf.int64)
@@ -114,6 +128,7 @@ class TrainingBatches:
         seed = [tf.cast(self.seed, tf.int64), epoch]
         shuffled = tf.random.experimental.stateless_shuffle(tf.constant(self.bounds), seed=seed)
         ordered = tf.gather(shuffled, tf.argsort(self._pools + shuffled[:, 1] - shuffled[:, 0], stable=True))
+        ordered = tf.pad(ordered, [[0, self._rest], [0, 0]])
         batches = tf.random.experimental.stateless_shuffle(tf.range(self.steps), seed=seed)
         first = tf.data.Dataset.from_tensor_slices(batches * self.batch_size)
         return first.map(lambda start: ordered[start : start + self.batch_size])

@@ -1,10 +1,7 @@
 """`python -m serving.benchmark`, or `make bench-serving`: measures serving and writes what it found."""
 
-import json
-from concurrent.futures import ProcessPoolExecutor
-from multiprocessing import get_context
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 from rich.console import Console
@@ -12,11 +9,11 @@ from rich.console import Console
 from dimerec_tf.cli.main import catching_errors
 from dimerec_tf.environment import silence_native_logs
 from dimerec_tf.errors import DimeRecError
-from serving.benchmark.pieces import CONCURRENCIES, Piece, Settings, measure, planned
+from dimerec_tf.measuring.alone import Rows, measured_alone
+from serving.benchmark.pieces import CONCURRENCIES, Settings, measure, planned
 from serving.benchmark.report import write_report
 
 console = Console()
-Kept = dict[str, list[dict[str, Any]]]
 
 
 def main(
@@ -43,25 +40,14 @@ def main(
     silence_native_logs()
     settings = Settings(_numbers(catalogues), CONCURRENCIES, seconds, repeats)
     pieces = planned(settings)
-    measured: Kept = {}
+    measured: Rows = {}
     for number, piece in enumerate(pieces, start=1):
         console.print(f"[{number}/{len(pieces)}] {piece}", markup=False)
-        for key, rows in _kept(output, piece, settings).items():
+        file = output / "measured" / f"{piece}-{settings.seconds:g}s-{settings.repeats}.json"
+        for key, rows in measured_alone(file, measure, output, piece, settings).items():
             measured.setdefault(key, []).extend(rows)
     write_report(measured, results, page)
     console.print(f"Written to {results} and {page}.", soft_wrap=True)
-
-
-def _kept(output: Path, piece: Piece, settings: Settings) -> Kept:
-    file = output / "measured" / f"{piece}-{settings.seconds:g}s-{settings.repeats}.json"
-    if not file.exists():
-        # A process for each: TensorFlow's threads are set once, and a million items are not freed.
-        with ProcessPoolExecutor(1, get_context("spawn")) as alone:
-            rows = alone.submit(measure, output, piece, settings).result()
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(json.dumps(rows))
-    kept: Kept = json.loads(file.read_text())
-    return kept
 
 
 def _numbers(text: str) -> tuple[int, ...]:

@@ -11,10 +11,10 @@ from tensorflow_serving.apis import predict_pb2
 from dimerec_tf.environment import one_thread_per_operation
 from dimerec_tf.errors import DimeRecError
 from dimerec_tf.export.indexes import indexed_retriever
+from dimerec_tf.measuring.timing import medians
 from dimerec_tf.retrieval.exact import ModelScorer
 from serving.benchmark.exports import MEASURING, TUNING, Case, Exports
 from serving.benchmark.served import MODEL, K, running_echo, running_server
-from serving.benchmark.timing import medians
 from serving.loadtest.load import Load, run_load
 from serving.loadtest.requests import check_answered, predict_requests
 from serving.server.batching import Batcher

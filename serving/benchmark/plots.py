@@ -1,20 +1,17 @@
 """The page's plots, drawn from its rows."""
 
-from collections.abc import Callable
-from typing import Any
-
 import pandas as pd
 from matplotlib.figure import Figure
 
 from dimerec_tf.figures.drawing import BLUE, GREEN, ORANGE, panels, plain_log_axis
+from dimerec_tf.measuring.alone import Rows
 from serving.benchmark.exports import DIM
 
 COLOURS = {"exact": BLUE, "ivf": ORANGE, "scann": GREEN}
 PHASES = {"echo_ms": "gRPC", "proto_ms": "proto", "gem_ms": "GEM", "walk_ms": "walk", "search_ms": "search"}
-Rows = list[dict[str, Any]]
 
 
-def draw_search(measured: dict[str, Rows]) -> Figure:
+def draw_search(measured: Rows) -> Figure:
     """Milliseconds by catalogue, a panel for each batch size."""
     table = pd.DataFrame(measured["search"])
     batches = sorted(table["batch"].unique())
@@ -30,7 +27,7 @@ def draw_search(measured: dict[str, Rows]) -> Figure:
     return figure
 
 
-def draw_load(measured: dict[str, Rows]) -> Figure:
+def draw_load(measured: Rows) -> Figure:
     """Requests per second and p99 by concurrency, one reverse step, batched; a column for each catalogue."""
     table = pd.DataFrame(measured["load"])
     table = table[(table["num_steps"] == 1) & (table["dim"] == DIM) & table["batching"]]
@@ -51,7 +48,7 @@ def draw_load(measured: dict[str, Rows]) -> Figure:
     return figure
 
 
-def draw_phases(measured: dict[str, Rows]) -> Figure:
+def draw_phases(measured: Rows) -> Figure:
     """A bar for each part of a call."""
     row = measured["phases"][0]
     parts = {label: row[name] for name, label in PHASES.items()}
@@ -61,10 +58,3 @@ def draw_phases(measured: dict[str, Rows]) -> Figure:
     axes[0, 0].invert_yaxis()
     axes[0, 0].set_xlabel("median ms")
     return figure
-
-
-PLOTS: dict[str, Callable[[dict[str, Rows]], Figure]] = {
-    "search": draw_search,
-    "load": draw_load,
-    "phases": draw_phases,
-}

@@ -1,17 +1,13 @@
 """Writes what was measured: rows for programs, a page with plots for people."""
 
 from pathlib import Path
-from typing import Any
 
-import matplotlib
-import pandas as pd
+from dimerec_tf.measuring.alone import Rows
+from dimerec_tf.measuring.page import Section, write_page
+from dimerec_tf.measuring.results import merge_results
+from serving.benchmark.plots import draw_load, draw_phases, draw_search
+from serving.benchmark.targets import serving_target_rows
 
-from dimerec_tf.figures.drawing import STYLE
-from serving.benchmark.plots import PLOTS
-from serving.benchmark.targets import target_rows
-from serving.results import merge_results
-
-Rows = list[dict[str, Any]]
 KEYS = ("search", "load", "phases")
 
 INTRODUCTION = """# Serving: speed
@@ -43,14 +39,14 @@ answer, `batching_ms` what batching would add, `graph_ms` the whole graph; `gem_
 parts, each run by itself."""
 
 SECTIONS = {
-    "targets": ("Targets", TARGETS_TEXT),
-    "search": ("Search", SEARCH_TEXT),
-    "load": ("Load", LOAD_TEXT),
-    "phases": ("Where the time goes", PHASES_TEXT),
+    "targets": Section("Targets", TARGETS_TEXT),
+    "search": Section("Search", SEARCH_TEXT, draw_search),
+    "load": Section("Load", LOAD_TEXT, draw_load),
+    "phases": Section("Where the time goes", PHASES_TEXT, draw_phases),
 }
 
 
-def write_report(measured: dict[str, Rows], results: Path, page: Path) -> None:
+def write_report(measured: Rows, results: Path, page: Path) -> None:
     """Writes the rows and the page.
 
     Args:
@@ -58,36 +54,6 @@ def write_report(measured: dict[str, Rows], results: Path, page: Path) -> None:
         results: JSON file; what other commands put there stays.
         page: Markdown file; plots go to `images/serving` beside it.
     """
-    rows = {**{key: measured[key] for key in KEYS}, "targets": target_rows(measured)}
+    rows = {**{key: measured[key] for key in KEYS}, "targets": serving_target_rows(measured)}
     merge_results(results, rows)
-    images = page.parent / "images" / "serving"
-    images.mkdir(parents=True, exist_ok=True)
-    with matplotlib.rc_context(STYLE):
-        for name, draw in PLOTS.items():
-            draw(measured).savefig(images / f"{name}.png")
-    page.write_text(_page(rows))
-
-
-def _page(rows: dict[str, Rows]) -> str:
-    parts = [INTRODUCTION]
-    for key, (title, text) in SECTIONS.items():
-        parts += [f"## {title}", text, _table(rows[key])]
-        if key in PLOTS:
-            parts.append(f"![{title}](images/serving/{key}.png)")
-    return "\n\n".join(parts) + "\n"
-
-
-def _table(rows: Rows) -> str:
-    table = pd.DataFrame([{name: _text(value) for name, value in row.items()} for row in rows])
-    lines = [list(table.columns), ["---"] * len(table.columns), *table.to_numpy().tolist()]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
-
-
-def _text(value: Any) -> str:
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    if isinstance(value, dict):
-        return ", ".join(f"{count} {status}" for status, count in value.items()) or "0"
-    if isinstance(value, int):
-        return f"{value:,}"
-    return "-" if value is None else f"{value:g}" if isinstance(value, float) else str(value)
+    write_page(page, "serving", INTRODUCTION, SECTIONS, rows)

@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 from dimerec_tf.config import IndexName
 from dimerec_tf.export.indexes import build_index
 from dimerec_tf.export.recall import BATCH, DEPTH
+from dimerec_tf.measuring.timing import medians
 from dimerec_tf.retrieval.approximate import default_leaves, share_found
 from serving.benchmark.exports import MEASURING, TUNING, Exports
-from serving.benchmark.timing import medians
 
 Search = Callable[[tf.Tensor], tuple[tf.Tensor, tf.Tensor]]
 BATCHES = (1, 32)

@@ -1,65 +1,30 @@
 """What serving has to reach, as ratios of what was measured; absolute times depend on the machine."""
 
-from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any
 
+from dimerec_tf.measuring.alone import Rows
+from dimerec_tf.measuring.targets import Target, only, target_rows
 from serving.benchmark.exports import DIM
 
-Row = dict[str, Any]
 LARGE, MIDDLE, SMALL = 1_000_000, 100_000, 10_000
 
 
-class Target(NamedTuple):
-    """A number and where it has to be; `compute` raises LookupError where the measurements for it are missing."""
-
-    name: str
-    limit: float
-    at_least: bool
-    compute: Callable[[dict[str, list[Row]]], float]
-
-
-def target_rows(results: dict[str, list[Row]]) -> list[Row]:
-    """A row for each target whose measurements are there.
+def serving_target_rows(results: Rows) -> list[dict[str, Any]]:
+    """See `target_rows`.
 
     Args:
         results: `load`, `search` and `phases`, see docs/serving_benchmark.md.
-
-    Returns:
-        Rows of `target`, `limit`, `at_least`, `measured` and `met`.
     """
-    rows = []
-    for target in TARGETS:
-        try:
-            measured = target.compute(results)
-        except LookupError:
-            continue
-        met = measured >= target.limit if target.at_least else measured <= target.limit
-        rows.append(
-            {
-                "target": target.name,
-                "limit": target.limit,
-                "at_least": target.at_least,
-                "measured": round(measured, 4),
-                "met": met,
-            }
-        )
-    return rows
+    return target_rows(TARGETS, results)
 
 
-def _pick(rows: list[Row], name: str, **wanted: Any) -> float:
-    for row in rows:
-        if wanted.items() <= row.items() and row[name] is not None:
-            return row[name]
-    raise LookupError(f"no row with {wanted}")
+def _search(results: Rows, index: str, batch: int, name: str = "p50_ms") -> float:
+    return only(results["search"], name, catalogue=LARGE, index=index, batch=batch)
 
 
-def _search(results: dict[str, list[Row]], index: str, batch: int, name: str = "p50_ms") -> float:
-    return _pick(results["search"], name, catalogue=LARGE, index=index, batch=batch)
-
-
-def _latency_ratio(results: dict[str, list[Row]]) -> float:
+def _latency_ratio(results: Rows) -> float:
     def p50(catalogue: int) -> float:
-        return _pick(
+        return only(
             results["load"],
             "p50_ms",
             catalogue=catalogue,
@@ -73,12 +38,12 @@ def _latency_ratio(results: dict[str, list[Row]]) -> float:
     return p50(LARGE) / p50(SMALL)
 
 
-def _call_ratio(results: dict[str, list[Row]]) -> float:
+def _call_ratio(results: Rows) -> float:
     row = results["phases"][0]
     return row["predict_ms"] / (row["echo_ms"] + row["graph_ms"])
 
 
-def _throughput(results: dict[str, list[Row]]) -> float:
+def _throughput(results: Rows) -> float:
     wanted = {"catalogue": MIDDLE, "index": "ivf", "num_steps": 1, "dim": DIM}
     rows = [row for row in results["load"] if wanted.items() <= row.items() and not row["failures"]]
     if not rows:

@@ -11,7 +11,7 @@ from rich.console import Console
 
 from dimerec_tf.cli.main import catching_errors
 from dimerec_tf.environment import silence_native_logs
-from serving.results import merge_results
+from dimerec_tf.measuring.results import merge_results
 from serving.server_process import free_port
 
 

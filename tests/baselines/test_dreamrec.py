@@ -37,7 +37,7 @@ def test_the_loss_equals_a_loop_over_the_targets_of_all_prefixes() -> None:
             clean = model.item_vectors()[int(window[place]) - 1]
             noised = model.schedule.signal[step[sample]] ** 0.5 * clean.numpy()
             noised = noised + (1 - model.schedule.signal[step[sample]]) ** 0.5 * noise[sample]
-            states = model._states(window[tf.newaxis, :place])[0, -1]
+            states = model.states(window[tf.newaxis, :place])[0, -1]
             guidance = model.no_guidance if left_out[sample] else states
             estimate = model.denoiser(
                 tf.cast(noised, tf.float32)[tf.newaxis], step[sample : sample + 1], guidance[tf.newaxis]

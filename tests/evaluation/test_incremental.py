@@ -54,7 +54,7 @@ def row(tmp_path_factory: pytest.TempPathFactory) -> dict[str, object]:
         patch.chdir(root)
         result = CliRunner().invoke(app, ["bench-incremental", *options], catch_exceptions=False)
     assert result.exit_code == 0 and "The warm start has" in result.output
-    (kept,) = json.loads((root / "results.json").read_text())
+    (kept,) = json.loads((root / "results.json").read_text())["incremental"]
     return kept
 
 

@@ -17,6 +17,20 @@ def _sampler(kind: str, count: int = 4000) -> NegativeSampler:
     return NegativeSampler(NegativesConfig(kind=kind, count=count), COUNTS)
 
 
+@pytest.mark.parametrize("kind", ["in_batch", "mixed"])
+def test_what_xla_compiles_has_places_without_a_target_and_draws_from_the_others(kind: str) -> None:
+    sampler = _sampler(kind, 2000)
+    sampler.compiled = True
+    padded = np.where(np.arange(8000) % 2, 0, np.repeat(TARGETS, 2))
+    draw = tf.function(sampler.draw, jit_compile=True)
+    drawn = draw(tf.constant(padded), SEED)
+    is_target = drawn.rows.numpy() > 0
+    found = np.bincount(drawn.rows.numpy()[is_target], minlength=6)
+    expected = np.exp(drawn.log_q.numpy()[is_target])
+    np.testing.assert_allclose(found[drawn.rows.numpy()[is_target]], expected, rtol=0.15)
+    assert (drawn.log_q.numpy()[~is_target] > 1e8).all() and is_target.all() == (kind == "mixed")
+
+
 @pytest.mark.parametrize("kind", ["log_uniform", "in_batch", "mixed"])
 def test_log_q_is_the_log_of_how_often_each_row_comes(kind: str) -> None:
     drawn = _sampler(kind).draw(tf.constant(TARGETS), SEED)

@@ -86,3 +86,20 @@ def test_nothing_to_learn_is_said() -> None:
     sequences = Sequences.from_lists([[1], []])
     with pytest.raises(NothingToLearn, match="None of the 2 training sequences has two events"):
         TrainingBatches(sequences, window_bounds(sequences, 4), 3, 0)
+
+
+def test_few_shapes_hold_the_same_windows_in_the_same_batches() -> None:
+    rng = np.random.default_rng(0)
+    sequences = _numbered(rng.integers(2, 40, 101).tolist())
+    bounds = window_bounds(sequences, 30)
+    plain, few = (TrainingBatches(sequences, bounds, 8, 1, few_shapes) for few_shapes in (False, True))
+    assert plain.steps == few.steps and few.steps * 8 > len(bounds)
+    widths = set()
+    for step, (ragged, padded) in enumerate(zip(plain.between(0, 9), few.between(0, 9), strict=True)):
+        assert padded.shape[0] == 8 and padded.shape[1] <= 31
+        widths.add(padded.shape[1])
+        same = padded[: ragged.shape[0], : ragged.shape[1]]
+        np.testing.assert_array_equal(same, ragged)
+        assert np.count_nonzero(padded) == np.count_nonzero(ragged)
+        np.testing.assert_array_equal(few.bounds_at(step), plain.bounds_at(step))
+    assert len(widths) <= 4

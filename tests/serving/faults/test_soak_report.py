@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from serving.results import merge_results
+from dimerec_tf.measuring.results import merge_results
 from serving.soak.faults import Event
 from serving.soak.memory import Sample
 from serving.soak.report import Record, per_second, report

@@ -1,4 +1,4 @@
-"""`docs/benchmarks/serving.json`, whose keys several commands write."""
+"""Machine-readable results: one JSON file whose keys several commands write."""
 
 import json
 from collections.abc import Mapping

@@ -1,0 +1,94 @@
+"""`python -m dimerec_tf.training_benchmark`, or `make bench-train`: measures training and writes what it found."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Annotated, Any, NamedTuple
+
+import typer
+from rich.console import Console
+
+from dimerec_tf.cli.main import catching_errors
+from dimerec_tf.environment import silence_native_logs
+from dimerec_tf.measuring.alone import Rows, measured_alone
+
+console = Console()
+
+
+class Piece(NamedTuple):
+    """A measurement of its own process: the key of its rows and what it takes."""
+
+    key: str
+    inputs: tuple[Any, ...]
+
+    def __str__(self) -> str:
+        return "-".join(map(str, (self.key, *self.inputs)))
+
+
+def main(
+    output: Annotated[Path, typer.Option(help="Where finished measurements are kept.")] = Path("build/bench-train"),
+    results: Annotated[Path, typer.Option(help="JSON file to put the rows in; its other keys stay.")] = Path(
+        "docs/benchmarks/training.json"
+    ),
+    page: Annotated[Path, typer.Option(help="Page to write; plots go to images/training beside it.")] = Path(
+        "docs/training_benchmark.md"
+    ),
+    repeats: Annotated[int, typer.Option(min=1, help="How often each step is timed.")] = 30,
+    largest: Annotated[int, typer.Option(min=10_000, help="No catalogue of more items than this is tried.")] = (
+        10_000_000
+    ),
+) -> None:
+    """Measures training steps: DimeRec beside its peers, by catalogue, negatives, length of histories and switches.
+
+    Finished measurements are kept in the output directory: started again, the benchmark goes on with the next one.
+    Nothing else should run on the machine meanwhile. Ten million items take 12 GB of memory.
+
+    Example: python -m dimerec_tf.training_benchmark --repeats 3 --largest 10000 --results build/t.json
+    """
+    silence_native_logs()
+    pieces = list(planned(repeats, largest))
+    measured: Rows = {}
+    for number, piece in enumerate(pieces, start=1):
+        console.print(f"[{number}/{len(pieces)}] {piece}", markup=False)
+        for key, rows in measured_alone(output / f"{piece}.json", measure, piece).items():
+            measured.setdefault(key, []).extend(rows)
+    from dimerec_tf.training_benchmark.report import write_report
+
+    write_report(measured, results, page)
+    console.print(f"Written to {results} and {page}.", soft_wrap=True)
+
+
+def planned(repeats: int, largest: int) -> Iterator[Piece]:
+    """All measurements, in the order of the page."""
+    from dimerec_tf.training_benchmark.catalogues import CATALOGUES, DENSE_UP_TO
+
+    yield Piece("systems", (repeats,))
+    for num_items in CATALOGUES:
+        for lazy in (True, False):
+            if num_items <= min(largest, largest if lazy else DENSE_UP_TO):
+                yield Piece("catalogues", (num_items, lazy, repeats))
+    for num_windows in (32, 128):
+        for num_negatives in (64, 1024, 4096):
+            yield Piece("softmax", (num_windows, num_negatives, repeats))
+    yield Piece("inputs", (repeats * 5,))
+    yield Piece("switches", (repeats,))
+    yield Piece("prefixes", (repeats,))
+
+
+def measure(piece: Piece) -> Rows:
+    """The rows of one piece, under its key."""
+    from dimerec_tf.training_benchmark import catalogues, inputs, prefixes, switches, systems
+
+    functions: dict[str, Callable[..., list[dict[str, Any]]]] = {
+        "systems": systems.system_rows,
+        "catalogues": catalogues.catalogue_rows,
+        "softmax": catalogues.softmax_rows,
+        "inputs": inputs.input_rows,
+        "switches": switches.switch_rows,
+        "prefixes": prefixes.prefix_rows,
+    }
+    return {piece.key: functions[piece.key](*piece.inputs)}
+
+
+if __name__ == "__main__":
+    with catching_errors():
+        typer.run(main)
