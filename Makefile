@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 LOCK := requirements/all.txt
 READY := $(VENV)/.ready-$(shell cat $(LOCK) setup.py scripts/setup_venv.sh 2>/dev/null | cksum | cut -d' ' -f1)
 
-.PHONY: help setup demo test test-slow lint bench-100k bench-serving bench-incremental soak lock clean
+.PHONY: help setup demo test test-slow lint bench-100k bench-train bench-serving bench-incremental soak lock clean
 
 help: ## Show this list
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-18s %s\n", $$1, $$2}'
@@ -31,6 +31,9 @@ lint: $(READY) ## ruff and mypy
 
 bench-100k: $(READY) ## Accuracy of the shipped preset on MovieLens-100K, three seeds beside the floors
 	@$(BIN)/dimerec bench --preset ml-100k --seeds 3 --output build/bench-100k --collect docs/benchmarks/accuracy.json --page docs/benchmarks.md
+
+bench-train: $(READY) ## Speed and memory of training beside its peers, up to ten million items (half an hour, 12 GB)
+	@$(BIN)/python -m dimerec_tf.training_benchmark
 
 bench-incremental: $(READY) ## A warm start against training from scratch on MovieLens-100K, three seeds
 	@$(BIN)/dimerec bench-incremental --preset ml-100k --results docs/benchmarks/training.json

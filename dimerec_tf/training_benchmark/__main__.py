@@ -1,8 +1,7 @@
 """`python -m dimerec_tf.training_benchmark`, or `make bench-train`: measures training and writes what it found."""
 
-from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Annotated, Any, NamedTuple
+from typing import Annotated
 
 import typer
 from rich.console import Console
@@ -10,18 +9,10 @@ from rich.console import Console
 from dimerec_tf.cli.main import catching_errors
 from dimerec_tf.environment import silence_native_logs
 from dimerec_tf.measuring.alone import Rows, measured_alone
+from dimerec_tf.training_benchmark.pieces import measure, planned
+from dimerec_tf.training_benchmark.report import write_report
 
 console = Console()
-
-
-class Piece(NamedTuple):
-    """A measurement of its own process: the key of its rows and what it takes."""
-
-    key: str
-    inputs: tuple[Any, ...]
-
-    def __str__(self) -> str:
-        return "-".join(map(str, (self.key, *self.inputs)))
 
 
 def main(
@@ -51,42 +42,8 @@ def main(
         console.print(f"[{number}/{len(pieces)}] {piece}", markup=False)
         for key, rows in measured_alone(output / f"{piece}.json", measure, piece).items():
             measured.setdefault(key, []).extend(rows)
-    from dimerec_tf.training_benchmark.report import write_report
-
     write_report(measured, results, page)
     console.print(f"Written to {results} and {page}.", soft_wrap=True)
-
-
-def planned(repeats: int, largest: int) -> Iterator[Piece]:
-    """All measurements, in the order of the page."""
-    from dimerec_tf.training_benchmark.catalogues import CATALOGUES, DENSE_UP_TO
-
-    yield Piece("systems", (repeats,))
-    for num_items in CATALOGUES:
-        for lazy in (True, False):
-            if num_items <= min(largest, largest if lazy else DENSE_UP_TO):
-                yield Piece("catalogues", (num_items, lazy, repeats))
-    for num_windows in (32, 128):
-        for num_negatives in (64, 1024, 4096):
-            yield Piece("softmax", (num_windows, num_negatives, repeats))
-    yield Piece("inputs", (repeats * 5,))
-    yield Piece("switches", (repeats,))
-    yield Piece("prefixes", (repeats,))
-
-
-def measure(piece: Piece) -> Rows:
-    """The rows of one piece, under its key."""
-    from dimerec_tf.training_benchmark import catalogues, inputs, prefixes, switches, systems
-
-    functions: dict[str, Callable[..., list[dict[str, Any]]]] = {
-        "systems": systems.system_rows,
-        "catalogues": catalogues.catalogue_rows,
-        "softmax": catalogues.softmax_rows,
-        "inputs": inputs.input_rows,
-        "switches": switches.switch_rows,
-        "prefixes": prefixes.prefix_rows,
-    }
-    return {piece.key: functions[piece.key](*piece.inputs)}
 
 
 if __name__ == "__main__":

@@ -18,15 +18,15 @@ numbers, histories of at most 50 events, 1,024 uniform negatives that a batch sh
 of whole training steps (losses, gradients, optimizer)."""
 
 SYSTEMS_TEXT = """How many targets a second each system learns from, with equal sizes of vectors, histories and
-negatives; steps of the four take turns. DimeRec has every position of a window as a target, in one pass. The peers are this
-project's models of them in their authors' loops: an example is one prefix of a history. ComiRec-SA draws one at random
-for each user and step; DiffuRec takes the softmax over the catalogue, and DreamRec no negatives, as published. Short
-windows have fewer targets, so the ratio falls with them."""
+negatives; steps of the four take turns. DimeRec has every position of a window as a target, in one pass. The peers
+are this project's models of them in their authors' loops: an example is one prefix of a history. ComiRec-SA draws one
+at random for each user and step; DiffuRec takes the softmax over the catalogue, and DreamRec no negatives, as
+published. Short windows have fewer targets, so the ratio falls with them."""
 
 CATALOGUES_TEXT = """A step of 64 windows of 51 events. With `lazy_items` (by default from 100,000 items on) a step
-reads and writes the vectors of its batch only; otherwise Adam moves every item in every step. `tables_mb` is the item table
-and Adam's two moments, 12 bytes for each number of each item: what memory grows by. Each row is a process of its own,
-`peak_mb` its largest resident size, TensorFlow itself included. Ten million items were not tried without
+reads and writes the vectors of its batch only; otherwise Adam moves every item in every step. `tables_mb` is the item
+table and Adam's two moments, 12 bytes for each number of each item: what memory grows by. Each row is a process of
+its own, `peak_mb` its largest resident size, TensorFlow itself included. Ten million items were not tried without
 `lazy_items`."""
 
 SOFTMAX_TEXT = """The sampled softmax compares each target with the negatives that the batch shares: matrices of

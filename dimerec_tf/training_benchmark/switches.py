@@ -18,13 +18,10 @@ SWITCHES = {
 
 def switch_rows(repeats: int) -> list[dict[str, Any]]:
     """Milliseconds of a step with each switch, for the paper's recipe and for the preset `ml-100k` of its size."""
-    sized = vary(load_preset("ml-100k"), {"dim": DIM, "max_history": HISTORY}).model
-    return [
-        row for name, model in (("paper", paper_model()), ("ml-100k", sized)) for row in _rows(name, model, repeats)
-    ]
+    return [row for preset in ("paper", "ml-100k") for row in _rows(preset, repeats)]
 
 
-def _rows(preset: str, config: ModelConfig, repeats: int) -> list[dict[str, Any]]:
+def _rows(preset: str, repeats: int) -> list[dict[str, Any]]:
     steps = {name: _step(preset, **switches) for name, switches in SWITCHES.items()}
     milliseconds = medians(steps, repeats)
     gains = {name: round(milliseconds["none"] / value, 3) for name, value in milliseconds.items()}
