@@ -24,6 +24,7 @@ from dimerec_tf.config_baselines import (
     SASRecConfig,
 )
 from dimerec_tf.config_model import DimeRecConfig
+from dimerec_tf.config_tuning import TuningConfig
 from dimerec_tf.config_warm_start import WarmStartConfig
 from dimerec_tf.errors import DimeRecError
 
@@ -201,6 +202,7 @@ class Config(Section):
     model: ModelConfig = DimeRecConfig()
     training: TrainingConfig = TrainingConfig()
     warm_start: WarmStartConfig | None = None
+    tuning: TuningConfig | None = None
     evaluation: EvaluationConfig = EvaluationConfig()
     export: ExportConfig = ExportConfig()
 
