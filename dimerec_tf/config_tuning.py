@@ -1,12 +1,16 @@
 """A search for better values of some keys of the configuration."""
 
-from typing import Annotated, Literal
+from collections.abc import Iterator
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Discriminator, Field, Tag, model_validator
 
 from dimerec_tf.config_base import PositiveInt, Section
 
-Number = int | float
+OBJECTIVE = "NDCG@10"
+
+Number = int | Annotated[float, Field(allow_inf_nan=False)]
+Value = bool | int | float | str
 
 
 class RangeConfig(Section):
@@ -29,8 +33,25 @@ class RangeConfig(Section):
         return isinstance(self.low, int) and isinstance(self.high, int)
 
 
-Choice = Annotated[tuple[bool, ...] | tuple[int, ...] | tuple[float, ...] | tuple[str, ...], Field(min_length=1)]
-DEFAULT_SPACE: dict[str, RangeConfig | Choice] = {
+def _of_one_kind(values: tuple[Value, ...]) -> tuple[Value, ...]:
+    kinds = {type(value) for value in values}
+    if kinds == {int, float}:
+        return tuple(float(value) for value in values)
+    if len(kinds) > 1:
+        raise ValueError(f"a list has values of one kind, got {list(values)}")
+    return values
+
+
+def _form(values: Any) -> str:
+    return "range" if isinstance(values, dict | RangeConfig) else "list"
+
+
+Dimension = Annotated[
+    Annotated[RangeConfig, Tag("range")]
+    | Annotated[tuple[Value, ...], Field(min_length=1), AfterValidator(_of_one_kind), Tag("list")],
+    Discriminator(_form),
+]
+DEFAULT_SPACE: dict[str, Dimension] = {
     "training.learning_rate": RangeConfig(low=1e-3, high=1e-2, scale="log"),
     "model.dropout": RangeConfig(low=0.0, high=0.6),
     "model.dim": (32, 64, 128),
@@ -45,7 +66,7 @@ class TuningConfig(Section):
     expects most of; the best is the one with the highest NDCG@10 on the validation split.
     """
 
-    space: Annotated[dict[str, RangeConfig | Choice], Field(min_length=1)] = DEFAULT_SPACE
+    space: Annotated[dict[str, Dimension], Field(min_length=1)] = DEFAULT_SPACE
     trials: PositiveInt = 20
     in_pipeline: bool = False
 
@@ -55,3 +76,9 @@ class TuningConfig(Section):
             if key.split(".")[0] not in ("model", "training") or "." not in key:
                 raise ValueError(f"space takes keys such as model.dropout and training.learning_rate, got {key}")
         return self
+
+    def extremes(self) -> Iterator[tuple[str, Value]]:
+        """Each key with every value of its list, or with both ends of its range."""
+        for key, values in self.space.items():
+            for value in (values.low, values.high) if isinstance(values, RangeConfig) else values:
+                yield key, value

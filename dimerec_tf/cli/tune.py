@@ -1,5 +1,7 @@
 """`dimerec tune`: a search for better hyper-parameters, judged on the validation split."""
 
+import math
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -8,7 +10,8 @@ from rich.table import Table
 
 from dimerec_tf.cli.output import console, library_noise_in
 from dimerec_tf.cli.presets import load_source
-from dimerec_tf.config_tuning import TuningConfig
+from dimerec_tf.config import with_values
+from dimerec_tf.config_tuning import OBJECTIVE
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -27,37 +30,42 @@ def tune(
 ) -> None:
     """Trains with other values of some keys of the configuration, and keeps the best by NDCG@10 on validation.
 
-    The test split is not looked at. Started again after a kill, the search goes on within the trial that it was at, and
-    with more --trials after the last one.
+    The test split is not looked at. Finished trials and epochs are kept in the output directory: started again after a
+    kill, the search goes on there, and with more --trials after the last one.
 
     Example: dimerec tune --preset ml-100k --trials 20
 
     Example: dimerec tune --config my-shop.yaml --output build/my-shop-tune
     """
     settings = load_source(config, preset, log)
-    tuning = settings.tuning or TuningConfig()
     if trials:
-        tuning = tuning.model_copy(update={"trials": trials})
+        settings = with_values(settings, {"tuning.trials": trials})
     with library_noise_in(output / "tune.log"):
         from dimerec_tf.figures.drawing import write
         from dimerec_tf.figures.trials import draw
         from dimerec_tf.tuning.library import library_search
         from dimerec_tf.tuning.trials import best_config, trial_table
 
-        search = library_search(settings, tuning, output, console.print)
+        say = partial(console.print, highlight=False, soft_wrap=True)
+        search = library_search(settings, output / "trials", say)
         search.search()
         table = trial_table(search)
-        best = best_config(search)
         write("trials", table, draw, output)
-        (output / "best.yaml").write_text(best.to_yaml())
+        (output / "best.yaml").write_text(best_config(search).to_yaml())
     console.print(_printed(table))
     console.print(f"Written to {output}: best.yaml is the configuration with the best trial's values.", soft_wrap=True)
 
 
 def _printed(table: "pd.DataFrame") -> Table:
     """The trials, best first, failed ones last."""
-    ordered = table.sort_values(table.columns[-1], ascending=False)
-    printed = Table(*ordered.columns, title="Validation split, full catalogue, NDCG@10 in %")
+    ordered = table.sort_values(OBJECTIVE, ascending=False).rename(columns={OBJECTIVE: f"{OBJECTIVE} (%)"})
+    printed = Table(*ordered.columns, title="Validation split, full catalogue")
     for row in ordered.to_dict("records"):
-        printed.add_row(*(f"{value:.4g}" if isinstance(value, float) else str(value) for value in row.values()))
+        printed.add_row(*(_cell(value) for value in row.values()))
     return printed
+
+
+def _cell(value: object) -> str:
+    if not isinstance(value, float):
+        return str(value)
+    return "failed" if math.isnan(value) else f"{value:.4g}"

@@ -3,27 +3,25 @@
 from collections.abc import Callable
 from pathlib import Path
 
-import dimerec_tf
-from dimerec_tf.code_version import code_version
 from dimerec_tf.config import Config
-from dimerec_tf.config_tuning import TuningConfig
-from dimerec_tf.evaluation.bench_runs import data_hash, settings_fingerprint
+from dimerec_tf.config_tuning import OBJECTIVE
+from dimerec_tf.data.items import items_hash
+from dimerec_tf.evaluation.bench_runs import CODE, data_hash
 from dimerec_tf.evaluation.benchmark import Benchmark
-from dimerec_tf.tuning.search import Metrics, Search
+from dimerec_tf.tuning.search import Search
 
 
-def library_search(config: Config, tuning: TuningConfig, kept: Path, say: Callable[[str], None]) -> Search:
-    """A search on the configured log, kept in a directory of its data, configuration, space and code below `kept`.
+def library_search(config: Config, kept: Path, say: Callable[[str], None]) -> Search:
+    """A search on the configured log, whose results are kept below `kept` by configuration, data and code.
 
     Raises:
-        ConfigError: the space does not fit the configuration.
         LogError: the log cannot be used.
+        ItemsError: there is a file of categories and it cannot be used.
     """
     benchmark = Benchmark(config.data)
-    asked = config.model_copy(update={"tuning": tuning.model_copy(update={"trials": 1})})
-    marks = f"{settings_fingerprint(asked)}-{data_hash(config.data)[:12]}-{code_version(dimerec_tf)}"
 
-    def validate(trial: Config, checkpoint_dir: Path) -> Metrics:
-        return benchmark.validate(benchmark.train(trial, checkpoint_dir).model, config.evaluation)
+    def validate(trial: Config, checkpoint_dir: Path) -> float:
+        return benchmark.validate(benchmark.train(trial, checkpoint_dir).model, trial.evaluation)[OBJECTIVE]
 
-    return Search(config, tuning, kept / "trials" / marks, validate, say)
+    marks = (data_hash(config.data)[:12], items_hash(config.data), CODE)
+    return Search(config, kept / "-".join(filter(None, marks)), validate, say)

@@ -1,5 +1,6 @@
-"""The search: each trial is one training, kept on disk, so that a search that was killed goes on."""
+"""The search: each trial is one training whose result is kept, so that a search that was killed goes on."""
 
+import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -8,85 +9,92 @@ from typing import Any
 import keras_tuner
 from keras_tuner.engine.base_tuner import BaseTuner
 from keras_tuner.engine.trial import TrialStatus
-from keras_tuner.errors import FatalError
 
 from dimerec_tf.config import Config, ConfigError, with_values
-from dimerec_tf.config_tuning import TuningConfig
+from dimerec_tf.config_tuning import OBJECTIVE, TuningConfig
 from dimerec_tf.errors import DimeRecError
-from dimerec_tf.training.checkpoint import TrainingStopped
+from dimerec_tf.evaluation.bench_runs import settings_fingerprint
 from dimerec_tf.training.finite import TrainingDiverged
 from dimerec_tf.tuning.space import hyperparameters
 
-OBJECTIVE = "NDCG@10"
-
-Metrics = dict[str, float]
+Validate = Callable[[Config, Path], float]
 
 
 class NothingFound(DimeRecError):
     """A search without a single finished trial."""
 
 
-class SearchStopped(FatalError, TrainingStopped):
-    """A search that was told to end within a trial; only a `FatalError` ends KerasTuner's."""
-
-
 class Search(BaseTuner):
     """Bayesian optimisation of the validation NDCG@10.
 
-    Args:
-        config: what the trials vary.
-        tuning: what they try, and how many there are.
-        directory: of this search alone: its data, configuration and code. What it holds is not tried again.
-        validate: trains a configuration and measures it on the validation split; the directory is the trial's own, for
-            checkpoints.
-        say: is told what starts.
+    What it tries next follows from the seed and the former trials' results alone. One that was killed is therefore made
+    again from the start, takes what is kept, and ends with the trials of an undisturbed one.
 
-    Raises:
-        ConfigError: the space does not fit the configuration.
+    Args:
+        config: what the trials vary, as its `tuning` says; the default one if it has none.
+        directory: of these data and this code alone; what it holds is not tried again.
+        validate: trains a configuration and gives its NDCG@10 on the validation split; the directory is for
+            checkpoints.
+        say: is told of each trial.
     """
 
-    def __init__(
-        self,
-        config: Config,
-        tuning: TuningConfig,
-        directory: Path,
-        validate: Callable[[Config, Path], Metrics],
-        say: Callable[[str], None],
-    ) -> None:
-        self.config, self.validate, self.say = config, validate, say
+    def __init__(self, config: Config, directory: Path, validate: Validate, say: Callable[[str], None]) -> None:
+        tuning = config.tuning or TuningConfig()
+        self.config = config.model_copy(update={"tuning": None})
+        self.kept, self.validate, self.say = directory, validate, say
         oracle = keras_tuner.oracles.BayesianOptimizationOracle(
             keras_tuner.Objective(OBJECTIVE, "max"),
             max_trials=tuning.trials,
-            hyperparameters=hyperparameters(config, tuning),
-            seed=config.seed,
+            hyperparameters=hyperparameters(tuning),
+            seed=config.seed + 1,  # KerasTuner takes 0 for none
             allow_new_entries=False,
             tune_new_entries=False,
             max_consecutive_failed_trials=tuning.trials + 1,
         )
         oracle.verbose = 0
-        super().__init__(oracle, directory=str(directory.parent), project_name=directory.name)
+        super().__init__(oracle, directory=str(directory), project_name="oracle", overwrite=True)
 
-    def run_trial(self, trial: Any) -> Metrics:
-        """One training with the trial's values; what they make impossible fails the trial, anything else the search."""
-        values = trial.hyperparameters.values
-        named = ", ".join(
-            f"{key} {value:.4g}" if isinstance(value, float) else f"{key} {value}" for key, value in values.items()
-        )
-        self.say(f"Trial {len(self.oracle.start_order)} of {self.oracle.max_trials}: {named}")
-        checkpoint_dir = Path(self.get_trial_dir(trial.trial_id)) / "checkpoint"
-        try:
-            metrics = self.validate(with_values(self.config, values), checkpoint_dir)
-        except (ConfigError, TrainingDiverged) as error:
-            self.say(f"This trial failed. {error}")
-            metrics = {OBJECTIVE: float("nan")}
-        except TrainingStopped as error:
-            raise SearchStopped(str(error)) from error
-        except Exception as error:
-            raise FatalError(f"A trial broke off: {error}") from error
-        shutil.rmtree(checkpoint_dir, ignore_errors=True)
-        return metrics
+    def search(self) -> None:
+        """Makes the trials; what their values make impossible fails a trial, any other error ends the search.
 
-    def on_search_end(self) -> None:
-        """Raises `NothingFound` if no trial finished."""
+        Raises:
+            NothingFound: no trial finished.
+        """
+        while (trial := self.oracle.create_trial(self.tuner_id)).status == TrialStatus.RUNNING:
+            label = f"Trial {len(self.oracle.start_order)} of {self.oracle.max_trials}"
+            self.say(f"{label}: {_named(trial.hyperparameters.values)}")
+            try:
+                accuracy = self._accuracy(with_values(self.config, trial.hyperparameters.values))
+            except (ConfigError, TrainingDiverged) as error:
+                self.say(f"{label} failed. {error}")
+                trial.status = TrialStatus.FAILED
+            else:
+                self.say(f"{label}: {OBJECTIVE} {100 * accuracy:.2f} %")
+                self.oracle.update_trial(trial.trial_id, {OBJECTIVE: accuracy})
+                trial.status = TrialStatus.COMPLETED
+            self.oracle.end_trial(trial)
         if self.oracle.get_best_trials(1)[0].status != TrialStatus.COMPLETED:
             raise NothingFound("All trials failed, for the reasons above: change tuning.space.")
+
+    def _accuracy(self, config: Config) -> float:
+        file = self.kept / f"{settings_fingerprint(config)}.json"
+        checkpoint_dir = file.with_suffix(".checkpoint")
+        if not file.exists():
+            try:
+                result: dict[str, Any] = {OBJECTIVE: self.validate(config, checkpoint_dir)}
+            except TrainingDiverged as error:
+                result = {"diverged": str(error)}
+            temporary = file.with_suffix(".tmp")
+            temporary.write_text(json.dumps(result))
+            temporary.rename(file)  # so that a kill leaves no half a file
+        shutil.rmtree(checkpoint_dir, ignore_errors=True)
+        result = json.loads(file.read_text())
+        if "diverged" in result:
+            raise TrainingDiverged(result["diverged"])
+        return float(result[OBJECTIVE])
+
+
+def _named(values: dict[str, Any]) -> str:
+    return ", ".join(
+        f"{key} {value:.4g}" if isinstance(value, float) else f"{key} {value}" for key, value in values.items()
+    )

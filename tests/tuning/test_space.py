@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from dimerec_tf.config import Config, ConfigError, parse_config, with_values
+from dimerec_tf.config import Config, ConfigError, parse_config
 from dimerec_tf.config_tuning import TuningConfig
 from dimerec_tf.tuning.space import hyperparameters
 
@@ -13,9 +13,9 @@ def _config(**space: Any) -> Config:
     return parse_config({"tuning": {"space": {key.replace("__", "."): value for key, value in space.items()}}})
 
 
-def _space(config: Config) -> dict[str, dict[str, Any]]:
-    assert config.tuning
-    return {parameter.name: parameter.get_config() for parameter in hyperparameters(config, config.tuning).space}
+def _space(tuning: TuningConfig | None) -> dict[str, dict[str, Any]]:
+    assert tuning
+    return {parameter.name: parameter.get_config() for parameter in hyperparameters(tuning).space}
 
 
 def test_lists_whole_numbers_and_fractions_become_choices_integers_and_floats() -> None:
@@ -25,9 +25,11 @@ def test_lists_whole_numbers_and_fractions_become_choices_integers_and_floats() 
             model__num_interests={"low": 1, "high": 4},
             training__learning_rate={"low": 0.001, "high": 0.1, "scale": "log"},
             model__denoiser__residual=[True, False],
-        )
+            model__dropout=[0, 0.5],
+        ).tuning
     )
     assert space["model.dim"]["values"] == [32, 64] and space["model.denoiser.residual"]["values"] == [True, False]
+    assert str(space["model.dropout"]["values"]) == "[0.0, 0.5]"
     interests, rate = space["model.num_interests"], space["training.learning_rate"]
     assert (interests["min_value"], interests["max_value"], interests["sampling"]) == (1, 4, "linear")
     assert (rate["min_value"], rate["max_value"], rate["sampling"]) == (0.001, 0.1, "log")
@@ -35,27 +37,25 @@ def test_lists_whole_numbers_and_fractions_become_choices_integers_and_floats() 
 
 
 def test_every_kind_of_model_has_the_default_space() -> None:
+    assert list(_space(TuningConfig())) == ["training.learning_rate", "model.dropout", "model.dim"]
     for kind in ("dimerec", "gru4rec", "sasrec", "comirec", "mind", "mult_vae", "dreamrec", "diffurec"):
-        names = [
-            parameter.name
-            for parameter in hyperparameters(parse_config({"model": {"kind": kind}}), TuningConfig()).space
-        ]
-        assert names == ["training.learning_rate", "model.dropout", "model.dim"]
+        assert parse_config({"model": {"kind": kind}, "tuning": {}}).tuning == TuningConfig()
 
 
 @pytest.mark.parametrize(
     ("space", "message"),
     [
-        ({"model__depth": [1, 2]}, r"model\.depth: Extra inputs"),
-        ({"model__dropout": {"low": 0.5, "high": 1.0}}, r"model\.dropout: Input should be less than 1"),
+        ({"model__depth": [1, 2]}, r"tuning\.space has 1 for model\.depth.*\n  model\.depth: Extra inputs"),
+        ({"model__dropout": {"low": 0.5, "high": 1.0}}, r"has 1\.0 for model\.dropout.*\n.*should be less than 1"),
+        ({"model__dropout": ["high"]}, r"has 'high' for model\.dropout.*\n.*valid number"),
         ({"model__dim__width": [1]}, r"dim has no keys of its own, but model\.dim\.width was to be set"),
     ],
 )
-def test_a_space_that_the_configuration_cannot_take_is_refused_before_a_trial(
+def test_a_space_that_the_configuration_cannot_take_is_refused_as_it_is_read(
     space: dict[str, Any], message: str
 ) -> None:
     with pytest.raises(ConfigError, match=message):
-        _space(_config(**space))
+        _config(**space)
 
 
 @pytest.mark.parametrize(
@@ -65,6 +65,10 @@ def test_a_space_that_the_configuration_cannot_take_is_refused_before_a_trial(
         ({"model": [1]}, "space takes keys such as"),
         ({"model__dropout": {"low": 0.5, "high": 0.1}}, "low must be below high, got 0.5 and 0.1"),
         ({"model__dropout": {"low": 0.0, "high": 0.1, "scale": "log"}}, "a logarithmic range begins above 0"),
+        ({"model__dropout": {"low": 0.0, "high": float("inf")}}, "should be a finite number"),
+        ({"model__dropout": {"low": 0.0, "high": 0.1, "step": 0.1}}, "step: Extra inputs are not permitted"),
+        ({"model__dropout": [0.1, "high"]}, r"model\.dropout\.list: .*values of one kind, got \[0\.1, 'high'\]"),
+        ({"model__dropout": 0.1}, r"model\.dropout\.list: Input should be a valid tuple \(received 0\.1\)"),
         ({"model__dropout": []}, "at least 1 item"),
         ({}, "at least 1 item"),
     ],
@@ -72,9 +76,3 @@ def test_a_space_that_the_configuration_cannot_take_is_refused_before_a_trial(
 def test_a_senseless_space_is_refused(space: dict[str, Any], message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         _config(**space)
-
-
-def test_values_replace_keys_of_any_section() -> None:
-    changed = with_values(parse_config({}), {"training.learning_rate": 0.5, "model.denoiser.dropout": 0.25})
-    assert changed.training.learning_rate == 0.5 and changed.model.denoiser.dropout == 0.25
-    assert changed.model.dim == parse_config({}).model.dim
