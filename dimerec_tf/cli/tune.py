@@ -50,7 +50,7 @@ def tune(
         search = library_search(settings, output / "trials", say)
         search.search()
         table = trial_table(search)
-        write("trials", table, draw, output)
+        write("trials", table, partial(draw, space=search.tuning.space), output)
         (output / "best.yaml").write_text(best_config(search).to_yaml())
     console.print(_printed(table))
     console.print(f"Written to {output}: best.yaml is the configuration with the best trial's values.", soft_wrap=True)

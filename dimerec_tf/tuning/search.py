@@ -39,17 +39,17 @@ class Search(BaseTuner):
     """
 
     def __init__(self, config: Config, directory: Path, validate: Validate, say: Callable[[str], None]) -> None:
-        tuning = config.tuning or TuningConfig()
+        self.tuning = config.tuning or TuningConfig()
         self.config = config.model_copy(update={"tuning": None})
         self.kept, self.validate, self.say = directory, validate, say
         oracle = keras_tuner.oracles.BayesianOptimizationOracle(
             keras_tuner.Objective(OBJECTIVE, "max"),
-            max_trials=tuning.trials,
-            hyperparameters=hyperparameters(tuning),
+            max_trials=self.tuning.trials,
+            hyperparameters=hyperparameters(self.tuning),
             seed=config.seed + 1,  # KerasTuner takes 0 for none
             allow_new_entries=False,
             tune_new_entries=False,
-            max_consecutive_failed_trials=tuning.trials + 1,
+            max_consecutive_failed_trials=self.tuning.trials + 1,
         )
         oracle.verbose = 0
         super().__init__(oracle, directory=str(directory), project_name="oracle", overwrite=True)
@@ -64,7 +64,7 @@ class Search(BaseTuner):
             label = f"Trial {len(self.oracle.start_order)} of {self.oracle.max_trials}"
             self.say(f"{label}: {_named(trial.hyperparameters.values)}")
             try:
-                accuracy = self._accuracy(with_values(self.config, trial.hyperparameters.values))
+                accuracy = self._kept_accuracy(with_values(self.config, trial.hyperparameters.values))
             except (ConfigError, TrainingDiverged) as error:
                 self.say(f"{label} failed. {error}")
                 trial.status = TrialStatus.FAILED
@@ -76,7 +76,8 @@ class Search(BaseTuner):
         if self.oracle.get_best_trials(1)[0].status != TrialStatus.COMPLETED:
             raise NothingFound("All trials failed, for the reasons above: change tuning.space.")
 
-    def _accuracy(self, config: Config) -> float:
+    def _kept_accuracy(self, config: Config) -> float:
+        """Of a training that is made unless its result is kept, also that it diverged."""
         file = self.kept / f"{settings_fingerprint(config)}.json"
         checkpoint_dir = file.with_suffix(".checkpoint")
         if not file.exists():

@@ -6,8 +6,6 @@ from typing import Any
 import pytest
 
 from dimerec_tf.config import Config, parse_config
-from dimerec_tf.figures.drawing import write
-from dimerec_tf.figures.trials import draw
 from dimerec_tf.training.checkpoint import TrainingStopped
 from dimerec_tf.training.finite import TrainingDiverged
 from dimerec_tf.tuning.search import NothingFound, Search
@@ -103,8 +101,6 @@ def test_values_that_do_not_go_together_fail_their_trial_alone(tmp_path: Path) -
     table = trial_table(search)
     impossible = (table["model.dim"] == 64) & (table["model.backbone.heads"] == 3)
     assert table["NDCG@10"].isna().tolist() == impossible.tolist() and impossible.sum() == 1
-    write("trials", table, draw, tmp_path)
-    assert (tmp_path / "trials.png").stat().st_size > 10_000 and (tmp_path / "trials.csv").exists()
 
 
 def test_a_trial_that_diverged_is_not_made_again_either(tmp_path: Path) -> None:
