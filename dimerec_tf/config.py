@@ -24,6 +24,7 @@ from dimerec_tf.config_baselines import (
     SASRecConfig,
 )
 from dimerec_tf.config_model import DimeRecConfig
+from dimerec_tf.config_tuning import TuningConfig
 from dimerec_tf.config_warm_start import WarmStartConfig
 from dimerec_tf.errors import DimeRecError
 
@@ -201,6 +202,7 @@ class Config(Section):
     model: ModelConfig = DimeRecConfig()
     training: TrainingConfig = TrainingConfig()
     warm_start: WarmStartConfig | None = None
+    tuning: TuningConfig | None = None
     evaluation: EvaluationConfig = EvaluationConfig()
     export: ExportConfig = ExportConfig()
 
@@ -245,6 +247,8 @@ class Config(Section):
         for switch in SWITCHES:
             if values["training"][switch] == TrainingConfig.model_fields[switch].default:
                 del values["training"][switch]
+        if self.tuning is None:
+            del values["tuning"]
         return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()[:12]
 
     def to_json(self) -> str:
@@ -258,9 +262,17 @@ def parse_config(values: dict[str, Any]) -> Config:
     """Validates a nested dictionary.
 
     Raises:
-        ConfigError: a key is unknown or a value unusable.
+        ConfigError: a key is unknown or a value unusable; so for each end of a range and value of `tuning.space`.
     """
-    return validate(Config, values)
+    config = validate(Config, values)
+    if config.tuning:
+        untuned = config.model_copy(update={"tuning": None})
+        for key, value in config.tuning.extremes():
+            try:
+                with_values(untuned, {key: value})
+            except ConfigError as error:
+                raise ConfigError(f"tuning.space has {value!r} for {key}. {error}") from error
+    return config
 
 
 def vary(config: Config, changes: Mapping[str, Any]) -> Config:
@@ -269,12 +281,27 @@ def vary(config: Config, changes: Mapping[str, Any]) -> Config:
     Raises:
         ConfigError: a key is unknown or a value unusable.
     """
+    return with_values(config, {f"model.{key}": value for key, value in changes.items()})
+
+
+def with_values(config: Config, changes: Mapping[str, Any]) -> Config:
+    """A configuration with other values for keys of any section, written like `training.learning_rate`.
+
+    A section that there is not begins with its defaults.
+
+    Raises:
+        ConfigError: a key is unknown or a value unusable.
+    """
     values = config.model_dump()
     for key, value in changes.items():
         *sections, last = key.split(".")
-        place = values["model"]
+        place = values
         for section in sections:
-            place = place.setdefault(section, {})
+            if place.get(section) is None:
+                place[section] = {}
+            place = place[section]
+            if not isinstance(place, dict):
+                raise ConfigError(f"{section} has no keys of its own, but {key} was to be set.")
         place[last] = value
     return parse_config(values)
 

@@ -28,6 +28,7 @@ def _dimerec(*arguments: str) -> subprocess.CompletedProcess[str]:
         "figures",
         "experiment",
         "rollout",
+        "tune",
     ],
 )
 def test_help_teaches_every_command(command: str) -> None:

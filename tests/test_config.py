@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from dimerec_tf import Config, ConfigError, load_config, load_preset
-from dimerec_tf.config import parse_config, preset_names
+from dimerec_tf.config import parse_config, preset_names, vary, with_values
 from dimerec_tf.environment import LEGACY_KERAS
 
 
@@ -47,6 +47,7 @@ def test_a_fingerprint_is_of_what_changes_a_result() -> None:
     assert of() == of(checkpoint_minutes=1) == of(validation=None) == of(lazy_items=None, mixed_precision=False)
     assert len({of(), of(validation={}), of(validation={"patience": 4}), of(epochs=4)}) == 4
     assert len({of(), of(lazy_items=True), of(lazy_items=False), of(mixed_precision=True)}) == 4
+    assert of() != parse_config({"tuning": {}}).fingerprint() != parse_config({"tuning": {"trials": 3}}).fingerprint()
 
 
 def test_item_vectors_cannot_be_lazy_where_there_are_none() -> None:
@@ -57,6 +58,22 @@ def test_item_vectors_cannot_be_lazy_where_there_are_none() -> None:
 def test_only_dimerec_is_compiled() -> None:
     with pytest.raises(ConfigError, match="jit_compile is for the kind dimerec, not for sasrec"):
         parse_config({"model": {"kind": "sasrec"}, "training": {"jit_compile": True}})
+
+
+def test_values_replace_keys_of_any_section_and_of_one_that_there_is_not() -> None:
+    config = parse_config({"seed": 1})
+    changes = {
+        "training.learning_rate": 0.5,
+        "model.denoiser.dropout": 0.25,
+        "tuning.trials": 4,
+        "warm_start.epochs": 1,
+    }
+    changed = with_values(config, changes)
+    assert changed.training.learning_rate == 0.5 and changed.tuning and changed.tuning.trials == 4
+    assert changed.model == vary(config, {"denoiser.dropout": 0.25}).model != config.model
+    assert changed.warm_start and changed.warm_start.epochs == 1 and changed.data == config.data
+    with pytest.raises(ConfigError, match=r"seed has no keys of its own, but seed\.x was to be set"):
+        with_values(config, {"seed.x": 1})
 
 
 def test_presets_load_and_a_wrong_name_lists_them() -> None:

@@ -23,6 +23,7 @@ from tfx_pipeline.evaluation import TEST_SPLIT, evaluation_config
 
 FLOORS = ("popularity", "sequential_rules")
 MODEL = "dimerec"
+VALIDATION_SPLIT = "eval"
 
 
 class DataSteps(NamedTuple):
@@ -43,7 +44,8 @@ def data_steps(config: Config, schema: str, rejected_dir: str, code_version: str
     validator = components.ExampleValidator(
         statistics=statistics.outputs["statistics"], schema=reviewed.outputs["schema"]
     )
-    transformed = ["train", "eval"] if config.training.validation else ["train"]
+    validates = config.training.validation or _tunes(config)
+    transformed = ["train", VALIDATION_SPLIT] if validates else ["train"]
     transform = components.Transform(
         examples=examples.outputs["examples"],
         schema=reviewed.outputs["schema"],
@@ -94,22 +96,33 @@ def build_pipeline(
         beam_args: passed to every Beam step.
     """
     data = data_steps(config, schema, rejected_dir, code_version)
+    custom_config = {"config": config.to_json(), "code": code_version}
 
-    def train(run_fn: str, custom_config: dict[str, str], base_model: Channel | None = None) -> BaseComponent:
+    def train(run_fn: str, own_config: dict[str, str], **channels: Channel | None) -> BaseComponent:
         return components.Trainer(
             run_fn=run_fn,
             examples=data.transform.outputs["transformed_examples"],
             transform_graph=data.transform.outputs["transform_graph"],
             schema=data.schema.outputs["schema"],
-            base_model=base_model,
             train_args=trainer_pb2.TrainArgs(splits=["train"]),
-            eval_args=trainer_pb2.EvalArgs(splits=["eval" if config.training.validation else "train"]),
+            eval_args=trainer_pb2.EvalArgs(splits=[VALIDATION_SPLIT if config.training.validation else "train"]),
             custom_config={
-                "config": config.to_json(),
-                "code": code_version,
-                "items": items_hash(config.data),  # so that an edited item file is exported anew
                 **custom_config,
+                "items": items_hash(config.data),  # so that an edited item file is exported anew
+                **own_config,
             },
+            **channels,
+        )
+
+    def tune() -> BaseComponent:
+        return components.Tuner(
+            tuner_fn="tfx_pipeline.modules.tuner.tuner_fn",
+            examples=data.transform.outputs["transformed_examples"],
+            transform_graph=data.transform.outputs["transform_graph"],
+            schema=data.schema.outputs["schema"],
+            train_args=trainer_pb2.TrainArgs(splits=["train"]),
+            eval_args=trainer_pb2.EvalArgs(splits=[VALIDATION_SPLIT]),
+            custom_config={**custom_config, "checkpoints": checkpoint_dir},
         )
 
     def evaluate(trainer: BaseComponent, eval_config: tfma.EvalConfig, baseline: Channel | None) -> BaseComponent:
@@ -129,11 +142,13 @@ def build_pipeline(
         steps += [floor_trainer, floor_evaluator.with_id(f"Evaluator.{floor}")]
 
     last_blessed = last_blessed_model()
+    tuner = tune() if _tunes(config) else None
     from_blessed = config.warm_start is not None and config.warm_start.previous is None
     trainer = train(
         "tfx_pipeline.modules.trainer.run_fn",
         {"checkpoints": checkpoint_dir},
         base_model=last_blessed.outputs["model"] if from_blessed else None,
+        hyperparameters=tuner.outputs["best_hyperparameters"] if tuner else None,
     ).with_id(f"Trainer.{MODEL}")
     evaluator = evaluate(
         trainer, evaluation_config(config.evaluation, judge=True), last_blessed.outputs["model"]
@@ -147,7 +162,7 @@ def build_pipeline(
         custom_config={"run_id": run_id},
         custom_executor_spec=ExecutorClassSpec(AtomicPusher),
     )
-    steps += [trainer, last_blessed, evaluator, pusher]
+    steps += [*([tuner] if tuner else []), trainer, last_blessed, evaluator, pusher]
     return Pipeline(
         pipeline_name=name,
         pipeline_root=root,
@@ -156,3 +171,7 @@ def build_pipeline(
         metadata_connection_config=sqlite_metadata_connection_config(metadata_path),
         beam_pipeline_args=beam_args,
     )
+
+
+def _tunes(config: Config) -> bool:
+    return config.tuning is not None and config.tuning.in_pipeline

@@ -21,6 +21,7 @@ from dimerec_tf.cli import (
     recommend,
     rollout,
     serve,
+    tune,
 )
 from dimerec_tf.environment import silence_native_logs
 from dimerec_tf.errors import DimeRecError
@@ -43,6 +44,7 @@ app.command()(rollout.rollout)
 app.command()(bench.bench)
 app.command()(bench_incremental.bench_incremental)
 app.command()(figures.figures)
+app.command()(tune.tune)
 
 
 def run() -> None:

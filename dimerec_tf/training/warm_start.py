@@ -72,11 +72,11 @@ class WarmStart:
         model.steps_trained.assign(0)  # the steps of a training say where it stands
 
     def _require_alike(self, model: SequenceModel) -> None:
-        if _shapes(model) == _shapes(self.previous.model):
+        same_kind = self.previous.config.kind == self.config.model.kind
+        if same_kind and _shapes(model) == _shapes(self.previous.model):
             return
         former, present = _flat(self.previous.config.model_dump()), _flat(self.config.model.model_dump())
-        differing = [key for key in present if present[key] != former.get(key)]
-        named = ["kind"] if "kind" in differing else differing
+        named = [key for key in present if present[key] != former.get(key)] if same_kind else ["kind"]
         there_and_here = ", ".join(f"model.{key} is {former.get(key)} there and {present[key]} here" for key in named)
         raise WarmStartRefused(
             f"The previous model has other weights than this one: {there_and_here}. Configure what shapes the weights "

@@ -37,12 +37,13 @@ def refused(first: Run, second: Outcome) -> Outcome:
 
 @pytest.fixture(scope="package")
 def warm(first: Run, refused: Outcome) -> Outcome:
-    """No more training than `refused`, but from the blessed model; pushed as version 2."""
+    """No more training than `refused`, but from the blessed model, and tuned before; pushed as version 2."""
     config = small_config(
         Path(first.config.data.path),
         data=first.config.data.model_dump(),
-        training={"validation": {}},
+        training={"epochs": 2, "validation": {}},
         warm_start={"epochs": 1, "learning_rate": 1e-9},
+        tuning={"in_pipeline": True, "trials": 2, "space": {"training.batch_size": [32, 48]}},
         evaluation={"max_drop_at_10": 0.05},
     )
     return run_pipeline(config, first.workdir)

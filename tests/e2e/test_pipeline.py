@@ -19,6 +19,7 @@ from dimerec_tf.cli import main
 from dimerec_tf.cli.pipeline import NotBlessed, print_outcome, require_blessing
 from dimerec_tf.data.splits import load_splits
 from dimerec_tf.data.vocabulary import Encoder
+from dimerec_tf.export.save import RECORD
 from dimerec_tf.metrics.ranking import summarise
 from serving.client.client import RecommendClient
 from serving.client.recommender import Recommender
@@ -97,10 +98,19 @@ def test_a_worse_model_is_refused_with_the_reasons_and_not_pushed(first: Run, re
 
 def test_a_warm_start_has_what_the_blessed_model_learned(first: Run, refused: Outcome, warm: Outcome) -> None:
     steps = {step.name: step.state for step in warm.steps}
-    assert steps["Trainer.dimerec"] == "complete" and steps["Transform"] == "cached"
+    assert steps["Trainer.dimerec"] == steps["Tuner"] == "complete" and steps["Transform"] == "cached"
     assert warm.metrics["dimerec"]["HR@10"] == pytest.approx(first.outcome.metrics["dimerec"]["HR@10"], abs=0.03)
     assert warm.metrics["dimerec"]["HR@10"] > refused.metrics["dimerec"]["HR@10"] + 0.1
     assert warm.blessed and warm.pushed_version == 2
+
+
+def test_the_trainer_takes_the_best_values_of_the_tuner(first: Run, warm: Outcome) -> None:
+    artifacts = first.workdir / "artifacts"
+    (results,) = (artifacts / "Tuner").rglob("tuner_results.json")
+    best = max(json.loads(results.read_text()), key=lambda trial: trial["score"])
+    exports = (artifacts / "Trainer.dimerec" / "model").glob(f"*/Format-Serving/{RECORD}")
+    newest = max(exports, key=lambda record: int(record.parents[2].name))
+    assert json.loads(newest.read_text())["config"]["training"]["batch_size"] == best["training.batch_size"]
 
 
 def test_the_command_fails_with_the_reasons(

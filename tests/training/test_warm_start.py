@@ -110,6 +110,13 @@ def test_another_architecture_is_refused_by_name(change: dict[str, Any], message
         WarmStart(previous, config, IDS)(_model(config, len(IDS), 0.0), Sequences.from_lists(LISTS))
 
 
+def test_a_previous_model_without_item_vectors_is_refused() -> None:
+    former = parse_config({"model": {"kind": "mult_vae", "dim": 4}})
+    previous = LoadedModel(_model(former, len(FORMER_IDS), 0.5), former.model, FORMER_IDS)
+    with pytest.raises(WarmStartRefused, match=r"model\.kind is mult_vae there and sasrec here"):
+        WarmStart(previous, _config(), IDS)(_model(_config(), len(IDS), 0.0), Sequences.from_lists(LISTS))
+
+
 def test_settings_without_an_effect_on_weights_may_change() -> None:
     former, config = _config(), _config(dropout=0.7)
     previous = LoadedModel(_model(former, len(FORMER_IDS), 0.5), former.model, FORMER_IDS)

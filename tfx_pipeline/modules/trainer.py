@@ -5,9 +5,10 @@ import shutil
 from functools import partial
 from pathlib import Path
 
+from keras_tuner import HyperParameters
 from tfx.components.trainer.fn_args_utils import FnArgs
 
-from dimerec_tf.config import Config
+from dimerec_tf.config import Config, with_values
 from dimerec_tf.data.vocabulary import Encoder
 from dimerec_tf.export.load import load_model
 from dimerec_tf.export.recall import sample_histories
@@ -27,7 +28,7 @@ def run_fn(fn_args: FnArgs) -> None:
     `custom_config` holds `config` (the JSON of a `Config`) and `checkpoints` (a directory that outlives a killed run;
     its name says which configuration and code it belongs to).
     """
-    config = Config.model_validate_json(fn_args.custom_config["config"])
+    config = tuned(Config.model_validate_json(fn_args.custom_config["config"]), fn_args)
     sequences = training_sequences(fn_args)
     catalogue, previous = vocabulary_file(fn_args), previous_export(config, fn_args)
     checkpoint_dir = Path(fn_args.custom_config["checkpoints"]) / data_name(catalogue, sequences, previous)
@@ -53,6 +54,13 @@ def run_fn(fn_args: FnArgs) -> None:
         path = index_folder(exact_path, index)
         save_indexed(index, scorer, histories, catalogue, config, path)
     shutil.rmtree(checkpoint_dir)
+
+
+def tuned(config: Config, fn_args: FnArgs) -> Config:
+    """The configuration with the best values of the Tuner, if there is one."""
+    if not fn_args.hyperparameters:
+        return config
+    return with_values(config, HyperParameters.from_config(fn_args.hyperparameters).values)
 
 
 def previous_export(config: Config, fn_args: FnArgs) -> Path | None:

@@ -1,4 +1,4 @@
-"""Reads Transform's output: what Trainer and floors learn from, and what Trainer validates on."""
+"""Reads Transform's output: what Trainer and floors learn from, and what Trainer and Tuner validate on."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -18,11 +18,11 @@ BATCH = 4096
 
 
 def vocabulary_file(fn_args: FnArgs) -> Path:
-    return Path(tft.TFTransformOutput(fn_args.transform_output).vocabulary_file_by_name(VOCABULARY))
+    return Path(tft.TFTransformOutput(fn_args.transform_graph_path).vocabulary_file_by_name(VOCABULARY))
 
 
 def num_items(fn_args: FnArgs) -> int:
-    return int(tft.TFTransformOutput(fn_args.transform_output).vocabulary_size_by_name(VOCABULARY))
+    return int(tft.TFTransformOutput(fn_args.transform_graph_path).vocabulary_size_by_name(VOCABULARY))
 
 
 def training_sequences(fn_args: FnArgs) -> Sequences:
@@ -59,7 +59,7 @@ def _of_all_users(fn_args: FnArgs, files: list[str], sequences_of: Callable[[Any
 
 
 def _batches(fn_args: FnArgs, files: list[str]) -> Any:
-    schema = tft.TFTransformOutput(fn_args.transform_output).transformed_metadata.schema
+    schema = tft.TFTransformOutput(fn_args.transform_graph_path).transformed_metadata.schema
     options = tfxio.TensorFlowDatasetOptions(batch_size=BATCH, num_epochs=1, shuffle=False)
     return fn_args.data_accessor.tf_dataset_factory(files, options, schema)
 

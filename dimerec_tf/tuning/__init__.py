@@ -1,0 +1,1 @@
+"""Hyper-parameter search with KerasTuner, judged on the validation split."""
