@@ -1,12 +1,16 @@
 """Loads our package before TensorFlow, so that every test runs with Keras 2, and shares the tests out to processes."""
 
 import pytest
+from hypothesis import settings
 from xdist.scheduler import LoadFileScheduling
 
 from dimerec_tf.environment import one_thread_per_operation, silence_native_logs
 
 silence_native_logs()
 one_thread_per_operation()  # the processes keep all cores busy
+
+settings.register_profile("shared", settings.default, deadline=None)  # an example may wait for the other process
+settings.load_profile("shared")
 
 
 class _Scheduling(LoadFileScheduling):
