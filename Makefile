@@ -21,7 +21,7 @@ demo: $(READY) ## MovieLens-100K: log -> TFX pipeline -> blessed model -> recomm
 	@$(BIN)/dimerec demo --workdir build/demo
 
 test: $(READY) ## Run the tests (the quick ones: minutes, not hours)
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest -n 2 --no-loadscope-reorder --max-worker-restart 0
 
 test-slow: $(READY) ## Run the tests that need minutes of training or a million events
 	@$(BIN)/python -m pytest -m slow

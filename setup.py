@@ -50,6 +50,7 @@ DEV = [
     "psutil",
     "pytest",
     "pytest-timeout",
+    "pytest-xdist",
     "ruff",
     "trustme",
     "types-PyYAML",

@@ -15,7 +15,7 @@ from dimerec_tf.data.protocols import SPLIT_NAMES, UserExample
 from dimerec_tf.data.splits import load_splits, no_examples
 from dimerec_tf.data.vocabulary import Encoder
 from dimerec_tf.evaluation.epoch_record import EpochRecord
-from dimerec_tf.evaluation.evaluator import compile_search, retrieve, target_ranks
+from dimerec_tf.evaluation.evaluator import Search, compile_search, retrieve, target_ranks
 from dimerec_tf.metrics.lists import summarise_lists
 from dimerec_tf.metrics.ranking import Ranks, summarise
 from dimerec_tf.models.base import SequenceModel
@@ -109,7 +109,7 @@ class Benchmark:
 
     def validate(self, model: SequenceModel, evaluation: EvaluationConfig) -> Metrics:
         """Measures a model on the validation split alone."""
-        return self._validate(ExactRetriever(ModelScorer(model)), evaluation)
+        return self._validate(self._compile(ExactRetriever(ModelScorer(model)), evaluation), evaluation)
 
     def search(
         self, retriever: Retriever, examples: list[UserExample], evaluation: EvaluationConfig
@@ -119,14 +119,7 @@ class Benchmark:
         Raises:
             ItemsError: there is a diversity weight, but no categories.
         """
-        histories = [self.encoder.encode(example.history) for example in examples]
-        if evaluation.diversity_weight:
-            if self.categories is None:
-                raise ItemsError(
-                    "evaluation.diversity_weight needs categories: set data.items_path to a file with them."
-                )
-            retriever = DiverseRetriever(retriever, ItemCategories(self.categories), evaluation.diversity_weight)
-        return retrieve(compile_search(retriever), histories, evaluation.filter_seen, max(evaluation.top_k))
+        return self._search(self._compile(retriever, evaluation), examples, evaluation)
 
     def ranks(self, rows: NDArray[np.int64], examples: list[UserExample]) -> Ranks:
         """The places of the examples' targets among `[examples, depth]` rows."""
@@ -139,16 +132,29 @@ class Benchmark:
         histories = Sequences.from_lists(self.encoder.encode(example.history) for example in self.eval)
         return Cases(histories, Sequences.from_lists(self._targets(self.eval)))
 
-    def _validate(self, retriever: Retriever, evaluation: EvaluationConfig) -> Metrics:
-        return summarise(self.ranks(self.search(retriever, self.eval, evaluation), self.eval), evaluation.top_k)
+    def _compile(self, retriever: Retriever, evaluation: EvaluationConfig) -> Search:
+        if evaluation.diversity_weight:
+            if self.categories is None:
+                raise ItemsError(
+                    "evaluation.diversity_weight needs categories: set data.items_path to a file with them."
+                )
+            retriever = DiverseRetriever(retriever, ItemCategories(self.categories), evaluation.diversity_weight)
+        return compile_search(retriever)
+
+    def _search(self, search: Search, examples: list[UserExample], evaluation: EvaluationConfig) -> NDArray[np.int64]:
+        histories = [self.encoder.encode(example.history) for example in examples]
+        return retrieve(search, histories, evaluation.filter_seen, max(evaluation.top_k))
+
+    def _validate(self, search: Search, evaluation: EvaluationConfig) -> Metrics:
+        return summarise(self.ranks(self._search(search, self.eval, evaluation), self.eval), evaluation.top_k)
 
     def _measure(self, scorer: Scorer, evaluation: EvaluationConfig, seconds: float, parameters: int) -> Run:
-        retriever = ExactRetriever(scorer)
-        rows = self.search(retriever, self.test, evaluation)
+        search = self._compile(ExactRetriever(scorer), evaluation)
+        rows = self._search(search, self.test, evaluation)
         ranks = self.ranks(rows, self.test)
         return Run(
             metrics=summarise(ranks, evaluation.top_k),
-            validation=self._validate(retriever, evaluation),
+            validation=self._validate(search, evaluation),
             lists=summarise_lists(
                 rows, self.counts, evaluation.top_k, self.categories.matrix() if self.categories else None
             ),

@@ -1,6 +1,7 @@
 """The benchmark: floors and models on one split, and runs that are kept."""
 
 import re
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,7 @@ from dimerec_tf.data.log_reader import LogError
 from dimerec_tf.evaluation.bench_config import BenchConfig, BenchEvaluation, BenchModel, Comparison
 from dimerec_tf.evaluation.bench_page import markdown_page
 from dimerec_tf.evaluation.bench_report import report_rows
-from dimerec_tf.evaluation.bench_runs import run_benchmark
+from dimerec_tf.evaluation.bench_runs import Runs, run_benchmark
 from dimerec_tf.evaluation.benchmark import Benchmark
 from tests.e2e.small_log import NUM_ITEMS, small_config, write_log
 
@@ -32,6 +33,32 @@ def config(tmp_path_factory: pytest.TempPathFactory) -> BenchConfig:
     )
 
 
+def _for_two_epochs(model: BenchModel) -> BenchModel:
+    """Where what a model learned does not count."""
+    return model.model_copy(update={"training": model.training.model_copy(update={"epochs": 2})})
+
+
+@dataclass(frozen=True)
+class Finished:
+    """A benchmark that is done, and what it said."""
+
+    config: BenchConfig
+    kept: Path
+    results: dict[Comparison, Runs]
+    said: list[str]
+
+
+@pytest.fixture(scope="module")
+def finished(config: BenchConfig, tmp_path_factory: pytest.TempPathFactory) -> Finished:
+    quick = config.model_copy(update={"models": {"dimerec": _for_two_epochs(config.models["dimerec"])}})
+    kept, said = tmp_path_factory.mktemp("finished"), list[str]()
+    return Finished(quick, kept, run_benchmark(quick, kept, said.append), said)
+
+
+def _trainings(said: list[str]) -> list[str]:
+    return [line for line in said if "training" in line]
+
+
 def test_model_and_floors_are_measured_on_both_splits(config: BenchConfig, tmp_path: Path) -> None:
     benchmark = Benchmark(config.datasets["ring"])
     rules, popularity = (benchmark.run_floor(name, config.evaluation) for name in ("sequential_rules", "popularity"))
@@ -44,24 +71,21 @@ def test_model_and_floors_are_measured_on_both_splits(config: BenchConfig, tmp_p
     assert model.ranks.shape == rules.ranks.shape
 
 
-def test_a_finished_run_is_not_trained_again(
-    config: BenchConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    said: list[str] = []
-    first = run_benchmark(config, tmp_path, said.append)[FILTERED]
+def test_a_finished_run_is_not_trained_again(finished: Finished, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = finished.results[FILTERED]
     assert list(first) == ["popularity", "sequential_rules", "dimerec"]
-    assert re.fullmatch(r"Run 1 of 1 after 0:\d\d:\d\d: ring, dimerec, seed 3", said[-2])
-    assert said[-1] == "ring: training dimerec, seed 3"
+    assert re.fullmatch(r"Run 1 of 1 after 0:\d\d:\d\d: ring, dimerec, seed 3", finished.said[-2])
+    assert finished.said[-1] == "ring: training dimerec, seed 3"
 
     def train(*_: object) -> None:
         raise AssertionError("trained again")
 
     monkeypatch.setattr(Benchmark, "train", train)
-    second = run_benchmark(config, tmp_path, said.append)[FILTERED]
+    second = run_benchmark(finished.config, finished.kept, print)[FILTERED]
     assert second["dimerec"][0].metrics == first["dimerec"][0].metrics
     np.testing.assert_array_equal(second["dimerec"][0].ranks, first["dimerec"][0].ranks)
     with pytest.raises(AssertionError, match="trained again"):
-        run_benchmark(config.model_copy(update={"seeds": (4,)}), tmp_path, said.append)
+        run_benchmark(finished.config.model_copy(update={"seeds": (4,)}), finished.kept, print)
 
 
 @pytest.mark.parametrize(
@@ -78,10 +102,9 @@ def test_a_finished_run_is_not_trained_again(
 def test_a_split_between_users_goes_from_log_to_page(
     config: BenchConfig, tmp_path: Path, split: SplitConfig, protocol: str
 ) -> None:
-    model = config.models["dimerec"]
     data = config.datasets["ring"].model_copy(update={"split": split})
-    quick = model.model_copy(update={"training": model.training.model_copy(update={"epochs": 2})})
-    config = config.model_copy(update={"datasets": {"ring": data}, "models": {"dimerec": quick}})
+    models = {"dimerec": _for_two_epochs(config.models["dimerec"])}
+    config = config.model_copy(update={"datasets": {"ring": data}, "models": models})
     runs = run_benchmark(config, tmp_path, lambda _: None)[FILTERED]
     kept = run_benchmark(config, tmp_path, lambda _: None)[FILTERED]
     np.testing.assert_array_equal(kept["dimerec"][0].ranks, runs["dimerec"][0].ranks)
@@ -114,18 +137,18 @@ def test_a_diversity_weight_without_categories_is_refused(config: BenchConfig) -
         Benchmark(config.datasets["ring"]).run_floor("popularity", weighted)
 
 
-def test_other_categories_are_measured_anew_but_not_trained(config: BenchConfig, tmp_path: Path) -> None:
+def test_other_categories_are_measured_anew_but_not_trained(finished: Finished, tmp_path: Path) -> None:
     items = tmp_path / "items.csv"
-    data = config.datasets["ring"].model_copy(update={"items_path": str(items)})
-    config = config.model_copy(update={"datasets": {"ring": data}})
+    data = finished.config.datasets["ring"].model_copy(update={"items_path": str(items)})
+    config = finished.config.model_copy(update={"datasets": {"ring": data}})
     said: list[str] = []
     categories = []
     for text in ("i1,A", "i1,A\ni2,B"):
         items.write_text(f"item_id,category\n{text}\n")
-        run = run_benchmark(config, tmp_path / "runs", said.append)[FILTERED]["dimerec"][0]
+        run = run_benchmark(config, finished.kept, said.append)[FILTERED]["dimerec"][0]
         categories.append(run.lists["categories@20"])
     assert categories[0] < categories[1]
-    assert [line for line in said if "training" in line] == ["ring: training dimerec, seed 3"]
+    assert _trainings(finished.said + said) == ["ring: training dimerec, seed 3"]
 
 
 def test_a_log_without_anything_held_out_is_refused(config: BenchConfig, tmp_path: Path) -> None:
@@ -134,15 +157,13 @@ def test_a_log_without_anything_held_out_is_refused(config: BenchConfig, tmp_pat
         Benchmark(config.datasets["ring"].model_copy(update={"path": str(tmp_path / "log.csv")}))
 
 
-def test_one_training_serves_every_way_to_ask_and_to_measure(config: BenchConfig, tmp_path: Path) -> None:
-    trained_well = config.models["dimerec"]
-    few_epochs = trained_well.training.model_copy(update={"epochs": 2})
-    model = trained_well.model_copy(update={"training": few_epochs})
+def test_one_training_serves_every_way_to_ask_and_to_measure(finished: Finished) -> None:
+    model = finished.config.models["dimerec"]
     by_interests = model.model_copy(update={"model": model.model.model_copy(update={"retrieval": "interests"})})
-    both = config.model_copy(update={"models": {"dimerec": model, "interests": by_interests}})
+    both = finished.config.model_copy(update={"models": {"dimerec": model, "interests": by_interests}})
     said: list[str] = []
-    results = run_benchmark(both, tmp_path, said.append)
-    assert [line for line in said if "training" in line] == ["ring: training dimerec, seed 3"]
+    results = run_benchmark(both, finished.kept, said.append)
+    assert _trainings(finished.said + said) == ["ring: training dimerec, seed 3"]
     assert list(results) == [FILTERED, Comparison("ring", False)]
     ranks = [runs[name][0].ranks for runs in results.values() for name in both.models]
     assert len({other.tobytes() for other in ranks}) > 2

@@ -12,7 +12,7 @@ from dimerec_tf.retrieval.categories import ItemCategories
 from dimerec_tf.retrieval.controllable import CANDIDATES, DiverseRetriever, aggregate
 from tests.controllable_oracle import aggregate_list
 
-quick = settings(max_examples=30, deadline=None)
+quick = settings(max_examples=30)
 Candidates = list[tuple[float, set[int]]]
 CANDIDATE_LISTS = st.lists(
     st.tuples(st.integers(-8, 8), st.sets(st.integers(0, 3), max_size=3)), min_size=1, max_size=9

@@ -125,7 +125,7 @@ def outcome(stubs: Stubs, message: predict_pb2.PredictRequest) -> object:
     return {name: tf.make_ndarray(tensor).tolist() for name, tensor in outputs.items()}
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(st.lists(requests(), min_size=8, max_size=8))
 def test_a_joined_answer_is_the_answer_alone(
     toy_server: Stubs, batching_server: Stubs, messages: list[predict_pb2.PredictRequest]

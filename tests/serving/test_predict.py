@@ -143,7 +143,7 @@ def test_inputs_that_do_not_fit_are_invalid(toy_server: Stubs, message: predict_
     assert "{{node" not in details
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     dtype=st.sampled_from([0, 1, 3, 7, 7, 7, 10, 20, 21, 107, 999]),
     dims=st.lists(st.sampled_from([-1, 0, 1, 2, 3, 2**40]), max_size=3),
@@ -175,7 +175,7 @@ def test_no_tensor_breaks_the_server(
         assert "history_item_ids" in error.details()
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(
     histories=st.lists(
         st.lists(st.sampled_from(["", "x", *CATALOGUE]), min_size=2, max_size=2), min_size=1, max_size=3

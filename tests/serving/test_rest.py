@@ -52,7 +52,7 @@ def test_rows_of_any_length_get_the_answers_of_grpc(toy_server: Stubs) -> None:
     assert [row["cold_start"] for row in predictions] == expected["cold_start"] == [False, True, True]
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(
     histories=st.lists(st.lists(st.sampled_from(["x", *CATALOGUE]), max_size=4), min_size=1, max_size=4),
     k=st.integers(1, 5),

@@ -37,7 +37,6 @@ def _answer_all(stubs: Stubs, oracle: Oracle, examples: int) -> None:
 
         @settings(
             max_examples=examples,
-            deadline=None,
             derandomize=True,
             database=None,
             phases=[Phase.generate],

@@ -21,7 +21,6 @@ def _refuse_all(stubs: Stubs, examples: int) -> None:
 
         @settings(
             max_examples=examples,
-            deadline=None,
             derandomize=True,
             database=None,
             phases=[Phase.generate],
