@@ -1,6 +1,6 @@
 """What the benchmark measures: pieces, each in a process of its own."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 from dimerec_tf.measuring.alone import Rows
@@ -10,7 +10,7 @@ from dimerec_tf.training_benchmark.prefixes import prefix_rows
 from dimerec_tf.training_benchmark.switches import switch_rows
 from dimerec_tf.training_benchmark.systems import system_rows
 
-FUNCTIONS = {
+FUNCTIONS: dict[str, Callable[..., list[dict[str, Any]]]] = {
     "systems": system_rows,
     "catalogues": catalogue_rows,
     "softmax": softmax_rows,
