@@ -121,8 +121,12 @@ class ValidationConfig(Section):
     patience: PositiveInt = 3
 
 
+StrategyName = Literal["one_device", "mirrored", "multi_worker"]
+
+
 class TrainingConfig(Section):
-    """`batch_size` counts training windows; every position of a window is a training target.
+    """`batch_size` counts training windows; every position of a window is a training target. `strategy` says which
+    devices share a batch, see `training/strategy.py`.
 
     Left out, it and `epochs` follow from the size of the log, see `training/length.py`. The state of a training is kept
     after each epoch and, within one, when it is `checkpoint_minutes` old. Without a `validation` the last epoch's
@@ -137,13 +141,14 @@ class TrainingConfig(Section):
     learning_rate: Annotated[float, Field(gt=0)] = 3e-3
     deterministic: bool = True
     checkpoint_minutes: Annotated[float, Field(gt=0)] = 5.0
+    strategy: StrategyName = "one_device"
     validation: ValidationConfig | None = None
     lazy_items: bool | None = None
     mixed_precision: bool = False
     jit_compile: bool = False
 
 
-SWITCHES = ("validation", "lazy_items", "mixed_precision", "jit_compile")
+SWITCHES = ("strategy", "validation", "lazy_items", "mixed_precision", "jit_compile")
 
 
 class EvaluationConfig(Section):
@@ -218,6 +223,8 @@ class Config(Section):
     def _compiles(self) -> "Config":
         if self.training.jit_compile and self.model.kind != "dimerec":
             raise ValueError(f"training.jit_compile is for the kind dimerec, not for {self.model.kind}: take it out")
+        if self.training.jit_compile and self.training.strategy != "one_device":
+            raise ValueError(f"training.jit_compile is for one_device, not for {self.training.strategy}: take it out")
         return self
 
     @model_validator(mode="after")

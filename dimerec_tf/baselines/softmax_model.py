@@ -75,7 +75,7 @@ class SoftmaxModel(SequenceModel):
     def target_losses(self, vectors: tf.Tensor, target_rows: tf.Tensor) -> Losses:
         """The losses for float32 `[samples, queries, dim]` vectors and `[samples]` targets."""
         positives = self.full_precision(target_rows)
-        drawn = self.sampler.draw(target_rows, self.draw_seed(1))
+        drawn = self.sampler.draw(target_rows, self.shared_seed(1))
         losses = sampled_softmax(
             self.read_out(vectors, positives),
             positives,

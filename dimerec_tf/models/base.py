@@ -7,8 +7,10 @@ import tensorflow as tf
 import tensorflow_recommenders as tfrs
 
 from dimerec_tf.layers.item_table import ItemTable
+from dimerec_tf.models.replicas import GlobalMean, replica_number, sum_over_replicas
 
 Losses = dict[str, tf.Tensor]
+PURPOSES = 16
 
 
 class SequenceModel(tfrs.Model):
@@ -35,8 +37,15 @@ class SequenceModel(tfrs.Model):
         self.seed = seed
         self.loss_weights = dict(loss_weights)
         self.weight_per_step: float | None = None
-        self.steps_trained = tf.Variable(0, dtype=tf.int32, trainable=False, name="steps_trained")
-        self.loss_means = {name: tf.keras.metrics.Mean(name=name) for name in loss_weights}
+        self.steps_trained = tf.Variable(
+            0,
+            dtype=tf.int32,
+            trainable=False,
+            name="steps_trained",
+            aggregation=tf.VariableAggregation.ONLY_FIRST_REPLICA,
+        )
+        self.loss_means = {name: GlobalMean(name=name) for name in loss_weights}
+        self.distribute_reduction_method = "first"  # what `train_step` returns is alike on every replica
 
     @abstractmethod
     def query(self, history: tf.Tensor) -> tf.Tensor:
@@ -76,18 +85,42 @@ class SequenceModel(tfrs.Model):
         return self.query(history)
 
     def compute_loss(self, inputs: tf.Tensor, training: bool = False) -> tf.Tensor:
-        """The weighted sum of the losses; see `losses_of` and `weight_per_step`."""
+        """The weighted sum of the losses; see `losses_of` and `weight_per_step`.
+
+        A replica gets its rows of a batch: the sum over replicas is the batch's loss, and the kept means are over all.
+        """
         if training:
             self.steps_trained.assign_add(1)
-        losses = self.losses_of(inputs, training)
-        for name, value in losses.items():
-            self.loss_means[name].update_state(value)
+        weight = tf.reduce_sum(self.window_weights(tf.math.count_nonzero(inputs[:, 1:], axis=1)))
+        weight = tf.cast(weight, tf.float32)
+        losses = {
+            # The mean over no window at all is not a number.
+            name: tf.math.multiply_no_nan(value, tf.sign(weight))
+            for name, value in self.losses_of(inputs, training).items()
+        }
+        self._update_means(losses, weight)
         total = tf.add_n([self.loss_weights[name] * value for name, value in losses.items()])
         if not training or self.weight_per_step is None:
             return total
-        weights = self.window_weights(tf.math.count_nonzero(inputs[:, 1:], axis=1))
-        return total * tf.cast(tf.reduce_sum(weights), total.dtype) / self.weight_per_step
+        return total * weight / self.weight_per_step
+
+    def train_step(self, inputs: tf.Tensor) -> Losses:
+        """TFRS's, with the batch's loss in its logs where that has a replica's part."""
+        logs = super().train_step(inputs)
+        return {**logs, "loss": sum_over_replicas(logs["loss"])}
 
     def draw_seed(self, purpose: int) -> tf.Tensor:
-        """A stateless seed `[2]` of its own for each purpose and training step."""
+        """A stateless seed `[2]` of its own for each purpose below `PURPOSES`, training step and replica."""
+        return self._seed_of(purpose + PURPOSES * replica_number())
+
+    def shared_seed(self, purpose: int) -> tf.Tensor:
+        """The same for what all of a batch share, whichever replica its windows are on."""
+        return self._seed_of(purpose)
+
+    def _seed_of(self, purpose: int | tf.Tensor) -> tf.Tensor:
         return tf.random.experimental.stateless_fold_in([self.seed, purpose], self.steps_trained)
+
+    def _update_means(self, losses: Losses, weight: tf.Tensor) -> None:
+        *sums, weights = tf.unstack(sum_over_replicas(tf.stack([*(weight * loss for loss in losses.values()), weight])))
+        for name, summed in zip(losses, sums, strict=True):
+            self.loss_means[name].update_state(tf.math.divide_no_nan(summed, weights), sample_weight=weights)

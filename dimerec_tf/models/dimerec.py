@@ -164,7 +164,7 @@ class DimeRec(SequenceModel):
         """The losses for `[samples, interests, dim]` guidance and `[samples]` targets, of which zeros do not count."""
         is_target = tf.cast(target_rows > 0, tf.float32)
         positives = self._scored(self.items(target_rows))
-        drawn = self.sampler.draw(target_rows, self.draw_seed(3))
+        drawn = self.sampler.draw(target_rows, self.shared_seed(3))
         negatives = self._scored(self.items(drawn.rows))
 
         def softmax_loss(query: tf.Tensor, is_unit: bool) -> tf.Tensor:

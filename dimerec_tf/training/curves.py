@@ -70,7 +70,7 @@ class TrainingCurves(tf.keras.callbacks.Callback):
         scalars |= self._item_scalars() | self._interest_scalars()
         if METRIC in logs:
             scalars[f"validation/{METRIC}"] = logs[METRIC]
-        with self.writer.as_default(step=int(self.trained.steps_trained)):
+        with self.writer.as_default(step=int(self.trained.steps_trained.numpy())):
             for name, value in scalars.items():
                 tf.summary.scalar(name, value)
         self._start_clock()

@@ -38,7 +38,7 @@ class StopWhenDiverged(tf.keras.callbacks.Callback):
         loss = float(logs["loss"])
         if np.isfinite(loss) and mean <= EXPLODED * self.first:
             return
-        step = int(self.model.steps_trained) - 1
+        step = int(self.model.steps_trained.numpy()) - 1
         raise TrainingDiverged(
             f"The loss became {loss:.4g} in epoch {step // self.batches.steps + 1}, step {batch + 1} of "
             f"{self.batches.steps}, where the losses' means over the epoch are "

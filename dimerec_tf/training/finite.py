@@ -22,5 +22,6 @@ def require_finite_weights(model: SequenceModel) -> None:
     broken = [weight.name for weight in model.trainable_variables if not np.isfinite(tf.reduce_sum(weight))]
     if broken:
         raise TrainingDiverged(
-            f"After training step {int(model.steps_trained)} some weights are not finite: {', '.join(broken)}. {ADVICE}"
+            f"After training step {model.steps_trained.numpy()} some weights are not finite: {', '.join(broken)}. "
+            f"{ADVICE}"
         )

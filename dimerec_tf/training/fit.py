@@ -22,7 +22,9 @@ from dimerec_tf.training.lazy_adam import LazyAdam
 from dimerec_tf.training.length import training_length
 from dimerec_tf.training.progress import TrainingProgress
 from dimerec_tf.training.sequences import Sequences, TrainingBatches, window_bounds
+from dimerec_tf.training.strategy import build_strategy, is_chief, require_alike, share_out
 from dimerec_tf.training.validation import Cases, Validation
+from dimerec_tf.training.worker_lost import needing_all_workers
 
 LAZY_FROM = 100_000
 
@@ -42,8 +44,8 @@ def fit(
     """Trains from scratch, or from the state that an interrupted run left in `checkpoint_dir`.
 
     Adam's learning rate falls from the configured one to zero along a cosine. What the configuration does not say of
-    the training's length comes from the log, see `training_length`. The model that is returned computes in float32,
-    also after a training with `mixed_precision`.
+    the training's length comes from the log, see `training_length`. The model that is returned computes in float32
+    and on this device, also after a training with `mixed_precision` or by a strategy.
 
     Args:
         config: the model and training sections and the seed are read, and with `training.validation` whether
@@ -63,13 +65,17 @@ def fit(
         TrainingDiverged: the loss or a weight is not finite, or the loss exploded.
         TrainingStopped: SIGTERM came; the state is kept.
         OtherTraining: `checkpoint_dir` holds another training.
-        ConfigError: `training.validation` is configured, and there are no cases or too few epochs for it.
+        WorkersDiffer: a worker of `multi_worker` was started with something else.
+        WorkerLost: another worker ended.
+        ConfigError: there is no TF_CONFIG for `training.strategy`; or `training.validation` is configured, and there
+            are no cases or too few epochs for it.
     """
     counts = np.bincount(sequences.rows, minlength=num_items + 1)
-    with _deterministic_ops(config.training.deterministic):
+    strategy = build_strategy(config.training.strategy)
+    with _deterministic_ops(config.training.deterministic), needing_all_workers(strategy, checkpoint_dir):
         with _layers_compute_in("mixed_bfloat16" if config.training.mixed_precision else "float32"):
             model = _fit(config, sequences, counts, checkpoint_dir, callbacks, validation, log_dir, start)
-        if not config.training.mixed_precision:
+        if not config.training.mixed_precision and config.training.strategy == "one_device":
             return model
         with _layers_compute_in("float32"):
             full = build_model(config.model, counts, config.seed)
@@ -112,8 +118,10 @@ def _fit(
     start: Start | None,
 ) -> SequenceModel:
     training = config.training
+    strategy = build_strategy(training.strategy)
     tf.keras.utils.set_random_seed(config.seed)
-    model = build_model(config.model, counts, config.seed)
+    with strategy.scope():
+        model = build_model(config.model, counts, config.seed)
     if training.jit_compile:
         model.sampler.compiled = True
     if _items_are_lazy(config, model.num_items):
@@ -124,8 +132,9 @@ def _fit(
     steps, num_targets = batches.steps, bounds[:, 1] - bounds[:, 0] - 1
     model.weight_per_step = float(tf.reduce_sum(model.window_weights(num_targets))) / steps
     decay = tf.keras.optimizers.schedules.CosineDecay(training.learning_rate, steps * epochs)
-    model.compile(LazyAdam(decay), jit_compile=training.jit_compile)
-    model.optimizer.build(model.trainable_variables)
+    with strategy.scope():
+        model.compile(LazyAdam(decay), jit_compile=training.jit_compile)
+        model.optimizer.build(model.trainable_variables)
     validation = _validation(config, model, epochs, cases)
     targets_per_step = float(num_targets.sum()) / steps
     with told_to_stop(*([signal.SIGTERM] if checkpoint_dir else [])) as stopping:
@@ -135,13 +144,14 @@ def _fit(
             kept = [*parts, validation.state] if validation else parts
             checkpoint = TrainingCheckpoint(model, checkpoint_dir, training.checkpoint_minutes, steps, stopping, kept)
         done = checkpoint.restore() if checkpoint else 0
+        require_alike(strategy, config.fingerprint(), sequences.rows.tobytes(), sequences.splits.tobytes(), done)
         if not done and start:
             start(model, sequences)
         elif not done and config.model.item_start == "transitions":
             model.items.set_weights([start_by_transitions(model.items.get_weights()[0], sequences, config.seed)])
         over = validation is not None and validation.is_over(done // steps)
         model.fit(
-            batches.between(done, epochs * steps),
+            share_out(strategy, lambda: batches.between(done, epochs * steps)),
             initial_epoch=done // steps,
             epochs=done // steps if over else epochs,
             steps_per_epoch=steps,
@@ -149,8 +159,12 @@ def _fit(
             callbacks=[
                 StopWhenDiverged(sequences, batches, checkpoint),
                 *([validation] if validation else []),
-                TrainingProgress(epochs, steps, targets_per_step),
-                *([TrainingCurves(log_dir, model, batches, targets_per_step)] if log_dir else []),
+                *([TrainingProgress(epochs, steps, targets_per_step)] if is_chief(strategy) else []),
+                *(
+                    [TrainingCurves(log_dir, model, batches, targets_per_step)]
+                    if log_dir and is_chief(strategy)
+                    else []
+                ),
                 *callbacks,
                 *([checkpoint] if checkpoint else []),
             ],
