@@ -25,8 +25,6 @@ def run_local(config: Config, workdir: Workdir) -> None:
         TooManyBadRows, LogError: the log cannot be used.
     """
     workdir.root.mkdir(parents=True, exist_ok=True)
-    # TFX's cache key has import paths in it, not what they lead to.
-    version = code_version(dimerec_tf, tfx_pipeline)
     pipeline = build_pipeline(
         name=pipeline_name(config),
         root=str(workdir.artifacts),
@@ -34,13 +32,19 @@ def run_local(config: Config, workdir: Workdir) -> None:
         config=config,
         schema=SCHEMA.read_text(encoding="utf-8"),
         rejected_dir=str(workdir.rejected),
-        checkpoint_dir=str(workdir.checkpoints / f"{config.fingerprint()}-{version}"),
+        checkpoint_dir=str(checkpoint_dir(config, workdir)),
         serving_dir=str(workdir.serving(config.name)),
-        code_version=version,
+        # TFX's cache key has import paths in it, not what they lead to.
+        code_version=code_version(dimerec_tf, tfx_pipeline),
         run_id=datetime.now(timezone.utc).isoformat(),
         beam_args=BEAM_ARGS,
     )
     LocalDagRunner().run(pipeline)
+
+
+def checkpoint_dir(config: Config, workdir: Workdir) -> Path:
+    """Where trainings of one configuration and code keep their states."""
+    return workdir.checkpoints / f"{config.fingerprint()}-{code_version(dimerec_tf, tfx_pipeline)}"
 
 
 def pipeline_name(config: Config) -> str:

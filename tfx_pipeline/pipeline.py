@@ -17,6 +17,7 @@ from tfx.types.standard_artifacts import Model, ModelBlessing
 from dimerec_tf.config import Config
 from dimerec_tf.data.items import items_hash
 from tfx_pipeline.components.atomic_pusher.executor import Executor as AtomicPusher
+from tfx_pipeline.components.cluster_trainer.executor import Executor as ClusterTrainer
 from tfx_pipeline.components.reviewed_schema import ReviewedSchema
 from tfx_pipeline.components.sequence_example_gen.component import SequenceExampleGen
 from tfx_pipeline.evaluation import TEST_SPLIT, evaluation_config
@@ -98,8 +99,14 @@ def build_pipeline(
     data = data_steps(config, schema, rejected_dir, code_version)
     custom_config = {"config": config.to_json(), "code": code_version}
 
-    def train(run_fn: str, own_config: dict[str, str], **channels: Channel | None) -> BaseComponent:
+    def train(
+        run_fn: str,
+        own_config: dict[str, str],
+        executor: ExecutorClassSpec | None = None,
+        **channels: Channel | None,
+    ) -> BaseComponent:
         return components.Trainer(
+            custom_executor_spec=executor,
             run_fn=run_fn,
             examples=data.transform.outputs["transformed_examples"],
             transform_graph=data.transform.outputs["transform_graph"],
@@ -149,6 +156,7 @@ def build_pipeline(
         {"checkpoints": checkpoint_dir},
         base_model=last_blessed.outputs["model"] if from_blessed else None,
         hyperparameters=tuner.outputs["best_hyperparameters"] if tuner else None,
+        executor=ExecutorClassSpec(ClusterTrainer) if config.training.strategy == "multi_worker" else None,
     ).with_id(f"Trainer.{MODEL}")
     evaluator = evaluate(
         trainer, evaluation_config(config.evaluation, judge=True), last_blessed.outputs["model"]

@@ -27,11 +27,6 @@ class NotBlessed(DimeRecError):
     """The Evaluator refused the model, and nothing was pushed."""
 
 
-@app.callback()
-def _group() -> None:
-    """Keeps `run` a subcommand while it is the only one."""
-
-
 @app.command()
 def run(
     config: Annotated[Path, typer.Option(help="YAML configuration; `data.path` names your log.")],
@@ -50,6 +45,29 @@ def run(
     outcome = run_pipeline(settings, workdir)
     print_outcome(settings, outcome)
     require_blessing(outcome)
+
+
+@app.command()
+def worker(
+    config: Annotated[Path, typer.Option(help="The configuration that `pipeline run` has on the chief's machine.")],
+    workdir: Annotated[Path, typer.Option(help="Its workdir, on a file system that the machines share.")] = Path(
+        "build/pipeline"
+    ),
+) -> None:
+    """Takes part in the training of a pipeline that another machine runs, as the worker that TF_CONFIG says.
+
+    Waits until the pipeline comes to its Trainer, and ends with the training.
+
+    Example: dimerec pipeline worker --config my-shop.yaml --workdir /shared/my-shop
+    """
+    from tfx_pipeline.cluster_worker import take_part, task_file, wait_for
+    from tfx_pipeline.local_runner import checkpoint_dir
+    from tfx_pipeline.workdir import Workdir
+
+    task = task_file(checkpoint_dir(load_config(config), Workdir(workdir.resolve())))
+    console.print(f"Waiting for the pipeline's Trainer, which writes {task}.", soft_wrap=True)
+    wait_for(task)
+    take_part(task)
 
 
 def run_pipeline(config: Config, workdir: Path) -> "Outcome":

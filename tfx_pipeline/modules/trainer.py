@@ -17,6 +17,7 @@ from dimerec_tf.features import read_vocabulary
 from dimerec_tf.retrieval.exact import ModelScorer
 from dimerec_tf.training.fit import fit
 from dimerec_tf.training.sequences import Sequences
+from dimerec_tf.training.strategy import build_strategy, is_chief
 from dimerec_tf.training.warm_start import WarmStart, extended_catalogue, shortened
 from tfx_pipeline.components.atomic_pusher.executor import index_folder
 from tfx_pipeline.modules.transformed import num_items, training_sequences, validation_cases, vocabulary_file
@@ -26,9 +27,13 @@ def run_fn(fn_args: FnArgs) -> None:
     """Entry point of TFX's Trainer.
 
     `custom_config` holds `config` (the JSON of a `Config`) and `checkpoints` (a directory that outlives a killed run;
-    its name says which configuration and code it belongs to).
+    its name says which configuration and code it belongs to). Of several workers the chief alone exports.
+
+    Raises:
+        SystemExit: the training is done, and this is not the chief.
     """
     config = tuned(Config.model_validate_json(fn_args.custom_config["config"]), fn_args)
+    strategy = build_strategy(config.training.strategy)  # before TensorFlow computes anything
     sequences = training_sequences(fn_args)
     catalogue, previous = vocabulary_file(fn_args), previous_export(config, fn_args)
     checkpoint_dir = Path(fn_args.custom_config["checkpoints"]) / data_name(catalogue, sequences, previous)
@@ -46,6 +51,8 @@ def run_fn(fn_args: FnArgs) -> None:
         model = trained(shortened(config), sequences, len(ids), start=WarmStart(loaded, config, ids))
     else:
         model = trained(config, sequences, num_items(fn_args))
+    if not is_chief(strategy):
+        raise SystemExit  # TFX's executor would ask for an export
     scorer = ModelScorer(model)
     exact_path = Path(fn_args.serving_model_dir)
     save_exact(scorer, catalogue, config, exact_path)
