@@ -228,6 +228,15 @@ class Config(Section):
         return self
 
     @model_validator(mode="after")
+    def _workers_can_join(self) -> "Config":
+        if self.tuning and self.tuning.in_pipeline and self.training.strategy == "multi_worker":
+            raise ValueError(
+                "tuning.in_pipeline trains in the pipeline's own process, where no workers join: take it out, or "
+                "multi_worker"
+            )
+        return self
+
+    @model_validator(mode="after")
     def _warm_start_is_validated(self) -> "Config":
         validation = self.training.validation
         if self.warm_start and validation and validation.every_epochs > self.warm_start.epochs:

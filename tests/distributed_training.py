@@ -19,7 +19,7 @@ from dimerec_tf.cli.main import catching_errors
 from dimerec_tf.config import Config
 from dimerec_tf.models.base import SequenceModel
 from dimerec_tf.training.fit import fit
-from tests.small_training import NUM_ITEMS, ring, small_config
+from tests.small_training import NUM_ITEMS, ring, ring_cases, small_config
 
 # Nothing of it is drawn for a sample, so that how a batch is shared out changes nothing.
 SHARED_DRAWS = {"dropout": 0.0, "recon_weight": 0.0, "ssm_weight": 0.0, "retrieval": "interests"}
@@ -34,6 +34,7 @@ class Run:
     model: dict[str, Any] = field(default_factory=dict)
     local_replicas: int = 1
     checkpoints: bool = False
+    watched: bool = False  # with a validation and curves
     ends: tuple[int, int, int] | None = None  # a worker, a step, and the signal that it gets after it
 
     def config(self) -> Config:
@@ -107,8 +108,16 @@ def arrays(model: SequenceModel, curve: LossCurve) -> dict[str, Any]:
 def train(run: Run, task: int = 0) -> dict[str, Any]:
     """Trains in this process."""
     curve = LossCurve(*run.ends[1:]) if run.ends and run.ends[0] == task else LossCurve()
-    checkpoints = Path(run.folder) / "state" if run.checkpoints else None
-    model = fit(run.config(), ring(), NUM_ITEMS, checkpoints, [curve])
+    state, logs = Path(run.folder) / "state", Path(run.folder) / "logs"
+    model = fit(
+        run.config(),
+        ring(),
+        NUM_ITEMS,
+        state if run.checkpoints else None,
+        [curve],
+        ring_cases() if run.watched else None,
+        logs if run.watched else None,
+    )
     return arrays(model, curve)
 
 

@@ -48,6 +48,7 @@ def test_a_fingerprint_is_of_what_changes_a_result() -> None:
     assert len({of(), of(validation={}), of(validation={"patience": 4}), of(epochs=4)}) == 4
     assert len({of(), of(lazy_items=True), of(lazy_items=False), of(mixed_precision=True)}) == 4
     assert of() != parse_config({"tuning": {}}).fingerprint() != parse_config({"tuning": {"trials": 3}}).fingerprint()
+    assert of() == of(strategy="one_device") != of(strategy="mirrored")
 
 
 def test_item_vectors_cannot_be_lazy_where_there_are_none() -> None:
@@ -58,6 +59,15 @@ def test_item_vectors_cannot_be_lazy_where_there_are_none() -> None:
 def test_only_dimerec_is_compiled() -> None:
     with pytest.raises(ConfigError, match="jit_compile is for the kind dimerec, not for sasrec"):
         parse_config({"model": {"kind": "sasrec"}, "training": {"jit_compile": True}})
+    with pytest.raises(ConfigError, match="jit_compile is for one_device, not for mirrored"):
+        parse_config({"training": {"jit_compile": True, "strategy": "mirrored"}})
+
+
+def test_trials_within_a_pipeline_are_not_of_several_workers() -> None:
+    values = {"training": {"strategy": "multi_worker"}, "tuning": {"in_pipeline": True}}
+    with pytest.raises(ConfigError, match="tuning.in_pipeline trains in the pipeline's own process"):
+        parse_config(values)
+    assert parse_config({**values, "tuning": {}}).tuning
 
 
 def test_values_replace_keys_of_any_section_and_of_one_that_there_is_not() -> None:

@@ -9,6 +9,7 @@ import tensorflow as tf
 
 from dimerec_tf.models.base import SequenceModel
 from dimerec_tf.training.sequences import TrainingBatches
+from dimerec_tf.training.strategy import on_first_replica
 from dimerec_tf.training.validation import METRIC
 
 POINTS_IN_EPOCH = 10
@@ -66,7 +67,7 @@ class TrainingCurves(tf.keras.callbacks.Callback):
         scalars["loss/total"] = sum(weight * logs[name] for name, weight in self.trained.loss_weights.items())
         scalars["learning_rate"] = self.trained.optimizer.learning_rate
         scalars["targets_per_second"] = self.steps_timed * self.targets_per_step / self.seconds
-        scalars["norm/gradient"] = self.gradient_norm(self.windows)
+        scalars["norm/gradient"] = on_first_replica(self.gradient_norm, self.windows)
         scalars |= self._item_scalars() | self._interest_scalars()
         if METRIC in logs:
             scalars[f"validation/{METRIC}"] = logs[METRIC]

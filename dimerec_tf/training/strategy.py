@@ -3,6 +3,7 @@
 import zlib
 from collections.abc import Callable
 from functools import cache
+from typing import Any
 
 import tensorflow as tf
 
@@ -19,6 +20,10 @@ class WorkersDiffer(DimeRecError, ValueError):
     """Workers that were not started alike."""
 
 
+class TooLateToJoin(DimeRecError, RuntimeError):
+    """A process in which TensorFlow has computed before it joined other workers."""
+
+
 @cache
 def build_strategy(name: StrategyName) -> tf.distribute.Strategy:
     """The strategy of a configuration, made once in a process.
@@ -30,12 +35,24 @@ def build_strategy(name: StrategyName) -> tf.distribute.Strategy:
 
     Raises:
         ConfigError: TF_CONFIG does not say which workers there are and which this is.
+        TooLateToJoin: TensorFlow has computed something.
     """
     if name == "mirrored":
         return tf.distribute.MirroredStrategy()
     if name == "multi_worker":
-        return tf.distribute.MultiWorkerMirroredStrategy(_cluster())
+        return _multi_worker()
     return tf.distribute.get_strategy()
+
+
+def _multi_worker() -> tf.distribute.Strategy:
+    cluster = _cluster()
+    try:
+        return tf.distribute.MultiWorkerMirroredStrategy(cluster)
+    except RuntimeError as error:
+        raise TooLateToJoin(
+            f"This process cannot join the workers of training.strategy multi_worker any more ({error}): train by "
+            "`dimerec pipeline run`, which starts one that can."
+        ) from error
 
 
 def _cluster() -> tf.distribute.cluster_resolver.ClusterResolver:
@@ -78,6 +95,12 @@ def require_alike(strategy: tf.distribute.Strategy, *what: bytes | str | int) ->
             "The workers of this training have different configurations, training data or kept states: start all with "
             "the same configuration, code and log, and with one checkpoint directory that they share."
         )
+
+
+def on_first_replica(function: Callable[..., Any], *args: Any) -> Any:
+    """What a function that needs no other replica returns on this process's first one; there, gradients are known."""
+    strategy = tf.distribute.get_strategy()
+    return strategy.experimental_local_results(strategy.run(function, args))[0]
 
 
 def share_out(strategy: tf.distribute.Strategy, batches: Callable[[], tf.data.Dataset]) -> tf.data.Dataset:

@@ -10,18 +10,32 @@ from dimerec_tf.config import parse_config
 from dimerec_tf.models.registry import MODELS, build_model
 from tests import distributed_training as distributed
 from tests.distributed_training import SHARED_DRAWS, Run
-from tests.small_training import NUM_ITEMS
+from tests.small_training import NUM_ITEMS, STEPS
 
 
 def test_three_replicas_follow_the_loss_curve_of_one_device(tmp_path: Path) -> None:
     """80 windows in batches of 13: shares are uneven, and of an epoch's last two windows the third replica has none."""
-    training = {"batch_size": 13, "epochs": 2}
+    training = {"batch_size": 13, "epochs": 2, "lazy_items": True}
     run = Run(str(tmp_path), {**training, "strategy": "mirrored"}, SHARED_DRAWS, local_replicas=3)
     processes = distributed.start(run)
     alone = distributed.train(Run(str(tmp_path), training, SHARED_DRAWS))
     distributed.finish(processes)
     for name, value in distributed.result(run).items():
         np.testing.assert_allclose(value, alone[name], rtol=1e-5, atol=1e-5, err_msg=name)
+
+
+@pytest.mark.slow
+def test_with_all_draws_the_loss_curve_is_close_and_the_training_is_watched(tmp_path: Path) -> None:
+    """Replicas draw dropout, steps and noise of their own: an epoch's means are those of another sample of 440 targets,
+    within 10 %.
+    """
+    training = {"epochs": 8, "validation": {}}
+    run = Run(str(tmp_path), {**training, "strategy": "mirrored"}, local_replicas=2, watched=True)
+    (output,) = distributed.finish(distributed.start(run))
+    assert "Kept the model after epoch" in output and list((tmp_path / "logs").iterdir())
+    alone = distributed.train(Run(str(tmp_path / "alone"), training, watched=True))
+    ends = slice(STEPS - 1, None, STEPS)
+    np.testing.assert_allclose(distributed.result(run)["means"][ends], alone["means"][ends], rtol=0.1)
 
 
 @pytest.mark.parametrize("kind", MODELS)

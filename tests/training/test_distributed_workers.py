@@ -1,5 +1,6 @@
 """Two worker processes of this machine: against one, and what is left when one of them ends."""
 
+import json
 import os
 import signal
 from dataclasses import replace
@@ -8,9 +9,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from dimerec_tf.config import ConfigError
-from dimerec_tf.training.strategy import build_strategy
+from dimerec_tf.training.strategy import TooLateToJoin, build_strategy
 from tests import distributed_training as distributed
 from tests.distributed_training import SHARED_DRAWS, Run
 from tests.small_training import EVERY_STEP
@@ -76,4 +78,12 @@ def test_a_cluster_that_is_not_described_is_asked_for(
 ) -> None:
     monkeypatch.setenv("TF_CONFIG", described)
     with pytest.raises(ConfigError, match=rf'{said}.* set it to \{{"cluster": \{{"worker": \["host-0:2222"'):
+        build_strategy("multi_worker")
+
+
+def test_a_process_that_has_computed_cannot_join(monkeypatch: pytest.MonkeyPatch) -> None:
+    cluster = {"worker": [f"localhost:{port}" for port in distributed.free_ports(2)]}
+    monkeypatch.setenv("TF_CONFIG", json.dumps({"cluster": cluster, "task": {"type": "worker", "index": 0}}))
+    tf.add(1, 1)
+    with pytest.raises(TooLateToJoin, match=r"cannot join the workers .*: train by `dimerec pipeline run`"):
         build_strategy("multi_worker")
