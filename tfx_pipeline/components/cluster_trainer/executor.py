@@ -52,7 +52,7 @@ class Executor(GenericExecutor):
         try:
             _run([sys.executable, "-m", "tfx_pipeline.cluster_worker", str(task)])
         finally:
-            task.unlink()
+            task.unlink(missing_ok=True)  # where every worker runs this, the first one to end removes it
 
 
 def _run(command: list[str]) -> None:
