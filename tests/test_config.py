@@ -65,7 +65,7 @@ def test_only_dimerec_is_compiled() -> None:
 
 def test_trials_within_a_pipeline_are_not_of_several_workers() -> None:
     values = {"training": {"strategy": "multi_worker"}, "tuning": {"in_pipeline": True}}
-    with pytest.raises(ConfigError, match="tuning.in_pipeline trains in the pipeline's own process"):
+    with pytest.raises(ConfigError, match=r"tuning\.in_pipeline trains in the pipeline's own process"):
         parse_config(values)
     assert parse_config({**values, "tuning": {}}).tuning
 
