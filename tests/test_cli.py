@@ -56,6 +56,16 @@ def test_an_unusable_log_ends_the_pipeline_with_a_sentence(tmp_path: Path) -> No
     assert "missing item id" in (tmp_path / "work" / "rejected_rows" / "rejected.jsonl").read_text()
 
 
+@pytest.mark.parametrize(
+    ("strategy", "said"),
+    [("one_device", "workers take part in multi_worker only"), ("multi_worker", "multi_worker needs TF_CONFIG")],
+)
+def test_a_worker_says_what_it_misses_before_it_waits(tmp_path: Path, strategy: str, said: str) -> None:
+    (tmp_path / "config.yaml").write_text(f"training: {{strategy: {strategy}}}")
+    result = _dimerec("pipeline", "worker", "--config", str(tmp_path / "config.yaml"), "--workdir", str(tmp_path))
+    assert result.returncode == 1 and said in result.stderr
+
+
 def test_a_preset_whose_log_is_not_public_asks_for_it() -> None:
     result = _dimerec("bench", "--preset", "ml-1m")
     assert result.returncode != 0 and "name your copy with --log" in result.stderr

@@ -45,7 +45,7 @@ def build_strategy(name: StrategyName) -> tf.distribute.Strategy:
 
 
 def _multi_worker() -> tf.distribute.Strategy:
-    cluster = _cluster()
+    cluster = described_cluster()
     try:
         return tf.distribute.MultiWorkerMirroredStrategy(cluster)
     except RuntimeError as error:
@@ -55,7 +55,12 @@ def _multi_worker() -> tf.distribute.Strategy:
         ) from error
 
 
-def _cluster() -> tf.distribute.cluster_resolver.ClusterResolver:
+def described_cluster() -> tf.distribute.cluster_resolver.ClusterResolver:
+    """The workers in TF_CONFIG, and which of them this is.
+
+    Raises:
+        ConfigError: TF_CONFIG does not say it.
+    """
     resolver = tf.distribute.cluster_resolver.TFConfigClusterResolver()
     try:
         known = resolver.cluster_spec().num_tasks(resolver.task_type) > resolver.task_id

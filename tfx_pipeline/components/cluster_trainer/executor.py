@@ -1,6 +1,7 @@
 """Runs TFX's Trainer in a process of its own, which can join the workers of other machines."""
 
 import json
+import logging
 import signal
 import subprocess
 import sys
@@ -64,7 +65,7 @@ def _run(command: list[str]) -> None:
                 process.wait()
         errors.seek(0)
         said = errors.read()
-    sys.stderr.write(said if process.returncode else "")
+    logging.info("The Trainer's process said:\n%s", said)
     if process.returncode:
         sentence = said.rpartition("error: ")[2].strip() or f"The Trainer's process ended with {process.returncode}."
         raise ERRORS.get(process.returncode, DimeRecError)(sentence)
