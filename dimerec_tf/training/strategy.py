@@ -98,7 +98,7 @@ def require_alike(strategy: tf.distribute.Strategy, *what: bytes | str | int) ->
     if sum_of_all(strategy, own) != own * strategy.num_replicas_in_sync:
         raise WorkersDiffer(
             "The workers of this training have different configurations, training data or kept states: start all with "
-            "the same configuration, code and log, and with one checkpoint directory that they share."
+            "the same configuration and log, and with one checkpoint directory that they share."
         )
 
 

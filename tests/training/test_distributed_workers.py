@@ -64,6 +64,18 @@ def test_when_a_worker_ends_the_other_says_so_and_both_go_on_to_the_same_weights
     np.testing.assert_allclose(resumed["means"], alone["means"][16:], rtol=1e-5)
 
 
+def test_workers_that_would_not_train_the_same_are_refused(tmp_path: Path) -> None:
+    ports, workers = distributed.free_ports(2), []
+    for task, batch_size in enumerate((7, 8)):
+        folder = tmp_path / str(task)
+        folder.mkdir()
+        run = Run(str(folder), {"strategy": "multi_worker", "batch_size": batch_size}, SHARED_DRAWS)
+        workers.append(distributed.start_worker(run, task, ports))
+    for worker in workers:
+        errors = worker.communicate(timeout=BOUND)[1]
+        assert worker.returncode == 1 and "error: The workers of this training have different" in errors, errors
+
+
 @pytest.mark.parametrize(
     ("described", "said"),
     [
