@@ -121,7 +121,8 @@ class ValidationConfig(Section):
     patience: PositiveInt = 3
 
 
-StrategyName = Literal["one_device", "mirrored", "multi_worker"]
+StrategyName = Literal["one_device", "mirrored", "multi_worker", "parameter_server"]
+CLUSTERED = ("multi_worker", "parameter_server")  # by several processes, which TF_CONFIG names
 
 
 class TrainingConfig(Section):
@@ -229,7 +230,7 @@ class Config(Section):
 
     @model_validator(mode="after")
     def _workers_can_join(self) -> "Config":
-        if self.tuning and self.tuning.in_pipeline and self.training.strategy == "multi_worker":
+        if self.tuning and self.tuning.in_pipeline and self.training.strategy in CLUSTERED:
             raise ValueError(
                 "tuning.in_pipeline trains in the pipeline's own process, where no workers join: take it out, or "
                 "multi_worker"

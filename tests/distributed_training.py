@@ -19,6 +19,8 @@ from dimerec_tf.cli.main import catching_errors
 from dimerec_tf.config import Config
 from dimerec_tf.models.base import SequenceModel
 from dimerec_tf.training.fit import fit
+from dimerec_tf.training.parameter_servers import serve
+from dimerec_tf.training.strategy import described_cluster, only_serves
 from tests.small_training import NUM_ITEMS, ring, ring_cases, small_config
 
 # Nothing of it is drawn for a sample, so that how a batch is shared out changes nothing.
@@ -32,6 +34,7 @@ class Run:
     folder: str
     training: dict[str, Any]
     model: dict[str, Any] = field(default_factory=dict)
+    num_items: int = NUM_ITEMS
     local_replicas: int = 1
     checkpoints: bool = False
     watched: bool = False  # with a validation and curves
@@ -42,13 +45,19 @@ class Run:
 
 
 class LossCurve(tf.keras.callbacks.Callback):
-    """The loss of each step and the losses' means after it; after some step the process gets a signal."""
+    """The loss of each step, the losses' means after it, and where the item table lies; after some step the process
+    gets a signal.
+    """
 
     def __init__(self, step: int | None = None, number: int = 0) -> None:
         super().__init__()
         self.step, self.number = step, number
         self.losses: list[float] = []
         self.means: list[list[float]] = []
+        self.table: list[str] = []
+
+    def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
+        self.table = [f"{part.shape[0]} rows on {part.device}" for part in self.model.items.weights]
 
     def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
         assert logs
@@ -64,13 +73,18 @@ def start(run: Run, workers: int = 1) -> "list[subprocess.Popen[str]]":
 
 
 def start_worker(run: Run, task: int, ports: list[int]) -> "subprocess.Popen[str]":
+    cluster = {"worker": [f"localhost:{port}" for port in ports]}
+    return start_task(run, cluster if len(ports) > 1 else None, "worker", task)
+
+
+def start_task(run: Run, cluster: dict[str, list[str]] | None, kind: str, task: int) -> "subprocess.Popen[str]":
+    """Starts a process of a cluster, or one alone."""
     path = Path(run.folder) / "run.json"
     path.write_text(json.dumps(asdict(run)))
-    cluster = {"worker": [f"localhost:{port}" for port in ports]}
-    described = {"TF_CONFIG": json.dumps({"cluster": cluster, "task": {"type": "worker", "index": task}})}
+    described = {"TF_CONFIG": json.dumps({"cluster": cluster, "task": {"type": kind, "index": task}})}
     return subprocess.Popen(
         [sys.executable, "-m", "tests.distributed_training", path],
-        env=os.environ | (described if len(ports) > 1 else {}),
+        env=os.environ | (described if cluster else {}),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -102,7 +116,7 @@ def free_ports(count: int) -> list[int]:
 def arrays(model: SequenceModel, curve: LossCurve) -> dict[str, Any]:
     """What a run writes: the loss curve and the weights by number."""
     weights = {f"weight_{number:02}": weight for number, weight in enumerate(model.get_weights())}
-    return {"losses": np.array(curve.losses), "means": np.array(curve.means), **weights}
+    return {"losses": np.array(curve.losses), "means": np.array(curve.means), "table": np.array(curve.table), **weights}
 
 
 def train(run: Run, task: int = 0) -> dict[str, Any]:
@@ -112,7 +126,7 @@ def train(run: Run, task: int = 0) -> dict[str, Any]:
     model = fit(
         run.config(),
         ring(),
-        NUM_ITEMS,
+        run.num_items,
         state if run.checkpoints else None,
         [curve],
         ring_cases() if run.watched else None,
@@ -126,6 +140,8 @@ def _main(path: str) -> None:
     if run.local_replicas > 1:
         parts = [tf.config.LogicalDeviceConfiguration()] * run.local_replicas
         tf.config.set_logical_device_configuration(tf.config.list_physical_devices("CPU")[0], parts)
+    if only_serves(run.config().training.strategy):
+        serve(described_cluster("parameter_server")).join()
     task = json.loads(os.environ["TF_CONFIG"])["task"]["index"] if "TF_CONFIG" in os.environ else 0
     np.savez(Path(run.folder) / f"{task}.npz", **train(run, task))
 

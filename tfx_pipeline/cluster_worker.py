@@ -25,6 +25,12 @@ def wait_for(task: Path) -> None:
         time.sleep(1)
 
 
+def wait_while(task: Path) -> None:
+    """Waits until the training has ended."""
+    while task.exists():
+        time.sleep(1)
+
+
 def take_part(task: Path) -> None:
     """Runs the Trainer with the chief's inputs, outputs and properties.
 

@@ -14,7 +14,7 @@ from tfx.proto import pusher_pb2, trainer_pb2, transform_pb2
 from tfx.types import Channel
 from tfx.types.standard_artifacts import Model, ModelBlessing
 
-from dimerec_tf.config import Config
+from dimerec_tf.config import CLUSTERED, Config
 from dimerec_tf.data.items import items_hash
 from tfx_pipeline.components.atomic_pusher.executor import Executor as AtomicPusher
 from tfx_pipeline.components.cluster_trainer.executor import Executor as ClusterTrainer
@@ -156,7 +156,7 @@ def build_pipeline(
         {"checkpoints": checkpoint_dir},
         base_model=last_blessed.outputs["model"] if from_blessed else None,
         hyperparameters=tuner.outputs["best_hyperparameters"] if tuner else None,
-        executor=ExecutorClassSpec(ClusterTrainer) if config.training.strategy == "multi_worker" else None,
+        executor=ExecutorClassSpec(ClusterTrainer) if config.training.strategy in CLUSTERED else None,
     ).with_id(f"Trainer.{MODEL}")
     evaluator = evaluate(
         trainer, evaluation_config(config.evaluation, judge=True), last_blessed.outputs["model"]

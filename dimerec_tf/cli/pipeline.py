@@ -12,7 +12,7 @@ import typer
 from rich.markup import escape
 
 from dimerec_tf.cli.output import console, library_noise_in, metric_table
-from dimerec_tf.config import Config, ConfigError, load_config
+from dimerec_tf.config import CLUSTERED, Config, ConfigError, load_config
 from dimerec_tf.data.items import read_categories
 from dimerec_tf.data.log_reader import list_log_files
 from dimerec_tf.errors import DimeRecError
@@ -61,19 +61,27 @@ def worker(
     Example: dimerec pipeline worker --config my-shop.yaml --workdir /shared/my-shop
     """
     settings = load_config(config)
-    if settings.training.strategy != "multi_worker":
-        raise ConfigError(f"training.strategy is {settings.training.strategy}: workers take part in multi_worker only.")
-    from dimerec_tf.training.strategy import described_cluster
+    strategy = settings.training.strategy
+    if strategy not in CLUSTERED:
+        raise ConfigError(f"training.strategy is {strategy}: workers take part in {' and '.join(CLUSTERED)} only.")
+    from dimerec_tf.training.parameter_servers import serve
+    from dimerec_tf.training.strategy import described_cluster, only_serves
 
-    described_cluster()
-    from tfx_pipeline.cluster_worker import take_part, task_file, wait_for
+    cluster = described_cluster(strategy)
+    from tfx_pipeline.cluster_worker import take_part, task_file, wait_for, wait_while
     from tfx_pipeline.local_runner import checkpoint_dir
     from tfx_pipeline.workdir import Workdir
 
     task = task_file(checkpoint_dir(settings, Workdir(workdir.resolve())))
     console.print(f"Waiting for the pipeline's Trainer, which writes {task}.", soft_wrap=True)
-    wait_for(task)
-    take_part(task)
+    if only_serves(strategy):
+        server = serve(cluster)
+        wait_for(task)
+        wait_while(task)
+        console.print(f"The training has ended, and so does {server.target}.", soft_wrap=True)
+    else:
+        wait_for(task)
+        take_part(task)
 
 
 def run_pipeline(config: Config, workdir: Path) -> "Outcome":
@@ -82,16 +90,22 @@ def run_pipeline(config: Config, workdir: Path) -> "Outcome":
     Raises:
         LogError: there is no log, which is said before TFX is loaded, or it cannot be used.
         ItemsError: there is an item file that cannot be used; said then, too.
-        ConfigError: `training.strategy` is multi_worker, and TF_CONFIG does not say which worker this is; also then.
+        ConfigError: `training.strategy` needs TF_CONFIG, and that does not say that this is a task which runs a
+            pipeline; also then.
     """
     if "://" not in config.data.path:
         list_log_files(config.data.path)
     if config.data.items_path:
         read_categories(config.data)
-    if config.training.strategy == "multi_worker":
-        from dimerec_tf.training.strategy import described_cluster
+    if config.training.strategy in CLUSTERED:
+        from dimerec_tf.training.strategy import described_cluster, only_serves
 
-        described_cluster()
+        cluster = described_cluster(config.training.strategy)
+        if only_serves(config.training.strategy):
+            raise ConfigError(
+                f"TF_CONFIG says that this is {cluster.task_type} {cluster.task_id}, and the chief runs the pipeline: "
+                "start `dimerec pipeline worker` here."
+            )
     from tfx_pipeline.workdir import Workdir
 
     paths = Workdir(workdir.resolve())

@@ -34,7 +34,10 @@ class ItemTable(tf.keras.layers.Layer):
         super().build(input_shape)
 
     def call(self, rows: tf.Tensor) -> tf.Tensor:
-        vectors = tf.gather(self.table if self.sparse_gradients else tf.convert_to_tensor(self.table), rows)
+        if self.sparse_gradients:
+            vectors = tf.nn.embedding_lookup(self.table, rows)  # also where servers hold parts of it
+        else:
+            vectors = tf.gather(tf.convert_to_tensor(self.table), rows)
         return vectors * tf.cast(rows > 0, vectors.dtype)[..., tf.newaxis]
 
     def catalogue(self) -> tf.Tensor:

@@ -30,4 +30,6 @@ def replica_number() -> int | tf.Tensor:
 def sum_over_replicas(value: tf.Tensor) -> tf.Tensor:
     """A value's sum over the replicas, the same on each."""
     replica = tf.distribute.get_replica_context()
-    return replica.all_reduce(tf.distribute.ReduceOp.SUM, value) if replica else value
+    if not replica or replica.num_replicas_in_sync == 1:
+        return value
+    return replica.all_reduce(tf.distribute.ReduceOp.SUM, value)

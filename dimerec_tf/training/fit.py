@@ -20,6 +20,7 @@ from dimerec_tf.training.divergence import StopWhenDiverged
 from dimerec_tf.training.item_start import start_by_transitions
 from dimerec_tf.training.lazy_adam import LazyAdam
 from dimerec_tf.training.length import training_length
+from dimerec_tf.training.parameter_servers import join_weights, split_weights, train_on_workers
 from dimerec_tf.training.progress import TrainingProgress
 from dimerec_tf.training.sequences import Sequences, TrainingBatches, window_bounds
 from dimerec_tf.training.strategy import build_strategy, is_chief, require_alike, share_out
@@ -79,7 +80,7 @@ def fit(
             return model
         with _layers_compute_in("float32"):
             full = build_model(config.model, counts, config.seed)
-        full.set_weights(model.get_weights())
+        join_weights(model, full)
         return full
 
 
@@ -145,36 +146,49 @@ def _fit(
             checkpoint = TrainingCheckpoint(model, checkpoint_dir, training.checkpoint_minutes, steps, stopping, kept)
         done = checkpoint.restore() if checkpoint else 0
         require_alike(strategy, config.fingerprint(), sequences.rows.tobytes(), sequences.splits.tobytes(), done)
-        if not done and start:
-            start(model, sequences)
-        elif not done and config.model.item_start == "transitions":
-            model.items.set_weights([start_by_transitions(model.items.get_weights()[0], sequences, config.seed)])
-        over = validation is not None and validation.is_over(done // steps)
-        model.fit(
-            share_out(strategy, lambda: batches.between(done, epochs * steps)),
-            initial_epoch=done // steps,
-            epochs=done // steps if over else epochs,
-            steps_per_epoch=steps,
-            verbose=0,
-            callbacks=[
-                StopWhenDiverged(sequences, batches, checkpoint),
-                *([validation] if validation else []),
-                *([TrainingProgress(epochs, steps, targets_per_step)] if is_chief(strategy) else []),
-                *(
-                    [TrainingCurves(log_dir, model, batches, targets_per_step)]
-                    if log_dir and is_chief(strategy)
-                    else []
-                ),
-                *callbacks,
-                *([checkpoint] if checkpoint else []),
-            ],
-        )
+        if not done:
+            _set_first_weights(model, config, counts, sequences, start)
+        ends = done // steps if validation is not None and validation.is_over(done // steps) else epochs
+        listening = [
+            StopWhenDiverged(sequences, batches, checkpoint),
+            *([validation] if validation else []),
+            *([TrainingProgress(epochs, steps, targets_per_step)] if is_chief(strategy) else []),
+            *([TrainingCurves(log_dir, model, batches, targets_per_step)] if log_dir and is_chief(strategy) else []),
+            *callbacks,
+            *([checkpoint] if checkpoint else []),
+        ]
+        if training.strategy == "parameter_server":
+            train_on_workers(strategy, model, batches, done, ends, listening)
+        else:
+            model.fit(
+                share_out(strategy, lambda: batches.between(done, epochs * steps)),
+                initial_epoch=done // steps,
+                epochs=ends,
+                steps_per_epoch=steps,
+                verbose=0,
+                callbacks=listening,
+            )
     return model
 
 
 def _items_are_lazy(config: Config, num_items: int) -> bool:
-    wanted = config.training.lazy_items
-    return num_items >= LAZY_FROM and config.model.kind != "mult_vae" if wanted is None else wanted
+    training = config.training
+    if training.lazy_items is not None:
+        return training.lazy_items
+    return config.model.kind != "mult_vae" and (num_items >= LAZY_FROM or training.strategy == "parameter_server")
+
+
+def _set_first_weights(
+    model: SequenceModel, config: Config, counts: NDArray[np.int64], sequences: Sequences, start: Start | None
+) -> None:
+    on_servers = config.training.strategy == "parameter_server"
+    whole = build_model(config.model, counts, config.seed) if on_servers else model
+    if start:
+        start(whole, sequences)
+    elif config.model.item_start == "transitions":
+        whole.items.set_weights([start_by_transitions(whole.items.get_weights()[0], sequences, config.seed)])
+    if on_servers:
+        split_weights(whole, model)
 
 
 def _validation(config: Config, model: SequenceModel, epochs: int, cases: Cases | None) -> Validation | None:

@@ -9,11 +9,16 @@ import tensorflow as tf
 
 from dimerec_tf.config import ConfigError, StrategyName
 from dimerec_tf.errors import DimeRecError
+from dimerec_tf.training.parameter_servers import parameter_server_strategy
 
-CLUSTER_EXAMPLE = (
-    '{"cluster": {"worker": ["host-0:2222", "host-1:2222"]}, "task": {"type": "worker", "index": 0}}, with the index '
-    "of this machine"
-)
+EXAMPLES: dict[str, str] = {
+    "multi_worker": '{"cluster": {"worker": ["host-0:2222", "host-1:2222"]}, "task": {"type": "worker", "index": 0}}',
+    "parameter_server": (
+        '{"cluster": {"chief": ["host-0:2222"], "worker": ["host-1:2222"], "ps": ["host-2:2222"]}, '
+        '"task": {"type": "chief", "index": 0}}'
+    ),
+}
+TASKS = {"multi_worker": ("chief", "worker"), "parameter_server": ("chief", "worker", "ps")}
 
 
 class WorkersDiffer(DimeRecError, ValueError):
@@ -32,6 +37,7 @@ def build_strategy(name: StrategyName) -> tf.distribute.Strategy:
     - `mirrored`: all GPUs of this machine.
     - `multi_worker`: all GPUs, or the CPU, of each worker in TF_CONFIG. It waits for all workers, and has to be made
       before TensorFlow computes anything.
+    - `parameter_server`: variables on the servers in TF_CONFIG, steps on its workers; this is the chief.
 
     Raises:
         ConfigError: TF_CONFIG does not say which workers there are and which this is.
@@ -41,11 +47,13 @@ def build_strategy(name: StrategyName) -> tf.distribute.Strategy:
         return tf.distribute.MirroredStrategy()
     if name == "multi_worker":
         return _multi_worker()
+    if name == "parameter_server":
+        return parameter_server_strategy(described_cluster(name))
     return tf.distribute.get_strategy()
 
 
 def _multi_worker() -> tf.distribute.Strategy:
-    cluster = described_cluster()
+    cluster = described_cluster("multi_worker")
     try:
         return tf.distribute.MultiWorkerMirroredStrategy(cluster)
     except RuntimeError as error:
@@ -55,24 +63,26 @@ def _multi_worker() -> tf.distribute.Strategy:
         ) from error
 
 
-def described_cluster() -> tf.distribute.cluster_resolver.ClusterResolver:
-    """The workers in TF_CONFIG, and which of them this is.
+def described_cluster(name: StrategyName) -> tf.distribute.cluster_resolver.ClusterResolver:
+    """The tasks in TF_CONFIG, and which of them this is.
 
     Raises:
-        ConfigError: TF_CONFIG does not say it.
+        ConfigError: TF_CONFIG does not say it, or it says what the strategy does not know.
     """
     resolver = tf.distribute.cluster_resolver.TFConfigClusterResolver()
+    example = f"set it to {EXAMPLES[name]}, with the task of this machine."
     try:
         known = resolver.cluster_spec().num_tasks(resolver.task_type) > resolver.task_id
     except (ValueError, TypeError) as error:
-        raise ConfigError(
-            f"training.strategy multi_worker needs TF_CONFIG ({error}): set it to {CLUSTER_EXAMPLE}."
-        ) from error
-    if not known or resolver.task_type not in ("chief", "worker"):
-        raise ConfigError(
-            f"TF_CONFIG has no {resolver.task_type} {resolver.task_id} that could train: set it to {CLUSTER_EXAMPLE}."
-        )
+        raise ConfigError(f"training.strategy {name} needs TF_CONFIG ({error}): {example}") from error
+    if not known or resolver.task_type not in TASKS[name]:
+        raise ConfigError(f"TF_CONFIG has no {resolver.task_type} {resolver.task_id} that could train: {example}")
     return resolver
+
+
+def only_serves(name: StrategyName) -> bool:
+    """Whether TF_CONFIG makes this process a worker or a parameter server that does what the chief says."""
+    return name == "parameter_server" and described_cluster(name).task_type != "chief"
 
 
 def is_chief(strategy: tf.distribute.Strategy) -> bool:

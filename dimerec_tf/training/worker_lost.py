@@ -22,12 +22,12 @@ def needing_all_workers(strategy: tf.distribute.Strategy, checkpoint_dir: Path |
     """Says in a sentence that another worker is gone, where TensorFlow only knows which call to it failed.
 
     Raises:
-        WorkerLost: a collective operation failed.
+        WorkerLost: a collective operation, or one of a parameter server, failed.
     """
     try:
         yield
     except tf.errors.OpError as error:
-        if not isinstance(strategy, tf.distribute.MultiWorkerMirroredStrategy):
+        if not isinstance(strategy, tf.distribute.MultiWorkerMirroredStrategy | tf.distribute.ParameterServerStrategy):
             raise
         kept = tf.train.latest_checkpoint(str(checkpoint_dir)) if checkpoint_dir else None
         raise WorkerLost(

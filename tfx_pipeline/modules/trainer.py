@@ -16,8 +16,9 @@ from dimerec_tf.export.save import save_exact, save_indexed
 from dimerec_tf.features import read_vocabulary
 from dimerec_tf.retrieval.exact import ModelScorer
 from dimerec_tf.training.fit import fit
+from dimerec_tf.training.parameter_servers import serve
 from dimerec_tf.training.sequences import Sequences
-from dimerec_tf.training.strategy import build_strategy, is_chief
+from dimerec_tf.training.strategy import build_strategy, described_cluster, is_chief, only_serves
 from dimerec_tf.training.warm_start import WarmStart, extended_catalogue, shortened
 from tfx_pipeline.components.atomic_pusher.executor import index_folder
 from tfx_pipeline.modules.transformed import num_items, training_sequences, validation_cases, vocabulary_file
@@ -33,6 +34,8 @@ def run_fn(fn_args: FnArgs) -> None:
         SystemExit: the training is done, and this is not the chief.
     """
     config = tuned(Config.model_validate_json(fn_args.custom_config["config"]), fn_args)
+    if only_serves(config.training.strategy):
+        serve(described_cluster(config.training.strategy)).join()  # until whoever started this process ends it
     strategy = build_strategy(config.training.strategy)  # before TensorFlow computes anything
     sequences = training_sequences(fn_args)
     catalogue, previous = vocabulary_file(fn_args), previous_export(config, fn_args)
