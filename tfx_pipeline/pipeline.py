@@ -14,7 +14,8 @@ from tfx.proto import pusher_pb2, trainer_pb2, transform_pb2
 from tfx.types import Channel
 from tfx.types.standard_artifacts import Model, ModelBlessing
 
-from dimerec_tf.config import CLUSTERED, Config
+from dimerec_tf.config import Config
+from dimerec_tf.config_training import CLUSTERED
 from dimerec_tf.data.items import items_hash
 from tfx_pipeline.components.atomic_pusher.executor import Executor as AtomicPusher
 from tfx_pipeline.components.cluster_trainer.executor import Executor as ClusterTrainer

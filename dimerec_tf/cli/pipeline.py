@@ -12,7 +12,8 @@ import typer
 from rich.markup import escape
 
 from dimerec_tf.cli.output import console, library_noise_in, metric_table
-from dimerec_tf.config import CLUSTERED, Config, ConfigError, load_config
+from dimerec_tf.config import Config, ConfigError, load_config
+from dimerec_tf.config_training import CLUSTERED
 from dimerec_tf.data.items import read_categories
 from dimerec_tf.data.log_reader import list_log_files
 from dimerec_tf.errors import DimeRecError

@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from dimerec_tf.config import TrainingConfig
+from dimerec_tf.config_training import TrainingConfig
 
 STEPS_IN_EPOCH = 100
 TARGETS_IN_BATCH = (256, 4096)

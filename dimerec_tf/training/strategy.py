@@ -7,7 +7,8 @@ from typing import Any
 
 import tensorflow as tf
 
-from dimerec_tf.config import ConfigError, StrategyName
+from dimerec_tf.config import ConfigError
+from dimerec_tf.config_training import StrategyName
 from dimerec_tf.errors import DimeRecError
 from dimerec_tf.training.parameter_servers import parameter_server_strategy
 

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from dimerec_tf.config import ValidationConfig
+from dimerec_tf.config_training import ValidationConfig
 from dimerec_tf.evaluation.evaluator import compile_search, retrieve, target_ranks
 from dimerec_tf.metrics.ranking import hit_rate
 from dimerec_tf.models.base import SequenceModel

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from dimerec_tf.config import Config, EvaluationConfig, ValidationConfig, load_preset, vary
+from dimerec_tf.config import Config, EvaluationConfig, load_preset, vary
+from dimerec_tf.config_training import ValidationConfig
 from dimerec_tf.evaluation import bench_runs
 from dimerec_tf.evaluation.bench_runs import KeptRuns, training_fingerprint
 from dimerec_tf.evaluation.benchmark import Benchmark, Run, Trained

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from dimerec_tf.config import TrainingConfig
+from dimerec_tf.config_training import TrainingConfig
 from dimerec_tf.training.length import training_length
 
 
