@@ -2,6 +2,7 @@
 
 import pandas as pd
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, NullLocator, ScalarFormatter
 
 from dimerec_tf.figures.drawing import BLUE, ORANGE, panels, plain_log_axis
 from dimerec_tf.measuring.alone import Rows
@@ -31,7 +32,10 @@ def draw_catalogues(measured: Rows) -> Figure:
             colour, name = (ORANGE, "lazy items") if lazy else (BLUE, "all items")
             axis.plot(rows["catalogue"], rows[column], marker="o", color=colour, label=name)
         axis.set(xlabel="items", ylabel=label, yscale="log", xscale="log")
-    axes[0, 0].legend()
+        axis.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        axis.yaxis.set_major_formatter(ScalarFormatter())
+        axis.yaxis.set_minor_locator(NullLocator())
+    axes[0, 1].legend(loc="upper left")
     return figure
 
 
