@@ -58,7 +58,10 @@ def test_an_unusable_log_ends_the_pipeline_with_a_sentence(tmp_path: Path) -> No
 
 @pytest.mark.parametrize(
     ("strategy", "said"),
-    [("one_device", "workers take part in multi_worker only"), ("multi_worker", "multi_worker needs TF_CONFIG")],
+    [
+        ("one_device", "workers take part in multi_worker and parameter_server only"),
+        ("multi_worker", "multi_worker needs TF_CONFIG"),
+    ],
 )
 def test_a_worker_says_what_it_misses_before_it_waits(tmp_path: Path, strategy: str, said: str) -> None:
     (tmp_path / "config.yaml").write_text(f"training: {{strategy: {strategy}}}")
