@@ -32,7 +32,7 @@ lint: $(READY) ## ruff and mypy
 bench-100k: $(READY) ## Accuracy of the shipped preset on MovieLens-100K, three seeds beside the floors
 	@$(BIN)/dimerec bench --preset ml-100k --seeds 3 --output build/bench-100k --collect docs/benchmarks/accuracy.json --page docs/benchmarks.md
 
-bench-train: $(READY) ## Speed and memory of training beside its peers, up to ten million items (half an hour, 12 GB)
+bench-train: $(READY) ## Speed and memory of training beside its peers, up to ten million items (a quarter of an hour, 9 GB)
 	@$(BIN)/python -m dimerec_tf.training_benchmark
 
 bench-incremental: $(READY) ## A warm start against training from scratch on MovieLens-100K, three seeds

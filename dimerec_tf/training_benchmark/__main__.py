@@ -23,7 +23,7 @@ def main(
     page: Annotated[Path, typer.Option(help="Page to write; plots go to images/training beside it.")] = Path(
         "docs/training_benchmark.md"
     ),
-    repeats: Annotated[int, typer.Option(min=1, help="How often each step is timed.")] = 30,
+    repeats: Annotated[int, typer.Option(min=1, help="How often each step is timed.")] = 15,
     largest: Annotated[int, typer.Option(min=10_000, help="No catalogue of more items than this is tried.")] = (
         10_000_000
     ),
@@ -31,7 +31,7 @@ def main(
     """Measures training steps: DimeRec beside its peers, by catalogue, negatives, length of histories and switches.
 
     Finished measurements are kept in the output directory: started again, the benchmark goes on with the next one.
-    Nothing else should run on the machine meanwhile. Ten million items take 12 GB of memory.
+    Nothing else should run on the machine meanwhile. Ten million items take 9 GB of memory.
 
     Example: python -m dimerec_tf.training_benchmark --repeats 3 --largest 10000 --results build/t.json
     """

@@ -9,7 +9,7 @@ from dimerec_tf.measuring.timing import medians
 from dimerec_tf.training_benchmark.steps import DIM, HISTORY, ITEMS, dimerec, training_step
 
 CATALOGUES = (10_000, 100_000, 1_000_000, 10_000_000)
-DENSE_UP_TO = 1_000_000  # a dense step at ten million needs twice the memory and a minute
+DENSE_UP_TO = 1_000_000  # gradients as large as the table come on top
 WINDOWS = 64
 TABLES = 3  # item vectors and Adam's two moments
 MB = 1e6

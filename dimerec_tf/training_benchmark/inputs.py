@@ -7,7 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 from dimerec_tf.training.sequences import Sequences, TrainingBatches, window_bounds
-from dimerec_tf.training_benchmark.steps import HISTORY, ITEMS, SEED, dimerec, training_step
+from dimerec_tf.training_benchmark.steps import HISTORY, ITEMS, SEED, compiled_step, dimerec
 
 WINDOWS = 128
 WARM_UP = 5
@@ -25,9 +25,7 @@ def _row(name: str, users: int, events: int, steps: int) -> dict[str, Any]:
     splits = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
     sequences = Sequences(rng.integers(1, ITEMS + 1, splits[-1]).astype(np.int32), splits)
     batches = TrainingBatches(sequences, window_bounds(sequences, HISTORY), WINDOWS, SEED)
-    model = dimerec()
-    training_step(model, WINDOWS, HISTORY + 1)
-    train = tf.function(model.train_step, reduce_retracing=True)
+    train = compiled_step(dimerec())
     waited, total, targets = 0.0, 0.0, 0
     started = None
     for number, batch in enumerate(batches.between(0, steps)):

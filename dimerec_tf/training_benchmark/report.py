@@ -7,8 +7,9 @@ from dimerec_tf.evaluation.json_rows import Row
 from dimerec_tf.measuring.alone import Rows
 from dimerec_tf.measuring.page import Section, write_page
 from dimerec_tf.measuring.results import merge_results
+from dimerec_tf.measuring.targets import target_rows
 from dimerec_tf.training_benchmark.plots import draw_catalogues, draw_prefixes, draw_systems
-from dimerec_tf.training_benchmark.targets import training_target_rows
+from dimerec_tf.training_benchmark.targets import TARGETS
 
 INTRODUCTION = """# Training: speed
 
@@ -70,7 +71,7 @@ def write_report(measured: Rows, results: Path, page: Path) -> None:
     kept = json.loads(results.read_text(encoding="utf-8")) if results.exists() else {}
     incremental = kept.get("incremental", [])
     measured = {**measured, "softmax": _with_copies(measured["softmax"]), "incremental": incremental}
-    rows = {**measured, "targets": training_target_rows(measured)}
+    rows = {**measured, "targets": target_rows(TARGETS, measured)}
     systems = {
         row["system"]: row["targets_per_second"] for row in reversed(measured["systems"])
     }  # of the longest windows, which come first

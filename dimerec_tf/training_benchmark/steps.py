@@ -31,11 +31,16 @@ def uniform_counts(num_items: int) -> np.ndarray:
     return np.ones(num_items + 1, np.int64)
 
 
-def training_step(model: SequenceModel, num_windows: int, events: int, jit_compile: bool = False) -> Step:
-    """A compiled step of training on windows of so many events, drawn anew for each number it is called with."""
+def compiled_step(model: SequenceModel, jit_compile: bool = False) -> Callable[[tf.Tensor], dict[str, tf.Tensor]]:
+    """A step of training on windows that it is given; TensorFlow traces it when it is first called."""
     model.compile(LazyAdam(1e-3))
     model.optimizer.build(model.trainable_variables)
-    train = tf.function(model.train_step, reduce_retracing=True, jit_compile=jit_compile or None)
+    return tf.function(model.train_step, reduce_retracing=True, jit_compile=jit_compile or None)
+
+
+def training_step(model: SequenceModel, num_windows: int, events: int, jit_compile: bool = False) -> Step:
+    """A compiled step of training on windows of so many events, drawn anew for each number it is called with."""
+    train = compiled_step(model, jit_compile)
 
     def step(number: int) -> object:
         rng = np.random.default_rng(number)

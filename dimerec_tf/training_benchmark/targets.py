@@ -1,17 +1,10 @@
 """What training has to reach; absolute times depend on the machine."""
 
-from typing import Any
-
 from dimerec_tf.measuring.alone import Rows
-from dimerec_tf.measuring.targets import Target, only, target_rows
+from dimerec_tf.measuring.targets import Target, only
 from dimerec_tf.training_benchmark.catalogues import CATALOGUES
 
 WAIT = "largest share of time in which a step waits for input"
-
-
-def training_target_rows(results: Rows) -> list[dict[str, Any]]:
-    """See `target_rows`."""
-    return target_rows(TARGETS, results)
 
 
 def _catalogue(results: Rows, num_items: int) -> float:

@@ -5,8 +5,9 @@ from pathlib import Path
 from dimerec_tf.measuring.alone import Rows
 from dimerec_tf.measuring.page import Section, write_page
 from dimerec_tf.measuring.results import merge_results
+from dimerec_tf.measuring.targets import target_rows
 from serving.benchmark.plots import draw_load, draw_phases, draw_search
-from serving.benchmark.targets import serving_target_rows
+from serving.benchmark.targets import TARGETS
 
 KEYS = ("search", "load", "phases")
 
@@ -54,6 +55,6 @@ def write_report(measured: Rows, results: Path, page: Path) -> None:
         results: JSON file; what other commands put there stays.
         page: Markdown file; plots go to `images/serving` beside it.
     """
-    rows = {**{key: measured[key] for key in KEYS}, "targets": serving_target_rows(measured)}
+    rows = {**{key: measured[key] for key in KEYS}, "targets": target_rows(TARGETS, measured)}
     merge_results(results, rows)
     write_page(page, "serving", INTRODUCTION, SECTIONS, rows)

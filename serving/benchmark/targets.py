@@ -1,21 +1,10 @@
 """What serving has to reach, as ratios of what was measured; absolute times depend on the machine."""
 
-from typing import Any
-
 from dimerec_tf.measuring.alone import Rows
-from dimerec_tf.measuring.targets import Target, only, target_rows
+from dimerec_tf.measuring.targets import Target, only
 from serving.benchmark.exports import DIM
 
 LARGE, MIDDLE, SMALL = 1_000_000, 100_000, 10_000
-
-
-def serving_target_rows(results: Rows) -> list[dict[str, Any]]:
-    """See `target_rows`.
-
-    Args:
-        results: `load`, `search` and `phases`, see docs/serving_benchmark.md.
-    """
-    return target_rows(TARGETS, results)
 
 
 def _search(results: Rows, index: str, batch: int, name: str = "p50_ms") -> float:

@@ -8,7 +8,7 @@ import pytest
 from dimerec_tf.config import Config, parse_config
 from dimerec_tf.training.checkpoint import TrainingStopped
 from dimerec_tf.training.finite import TrainingDiverged
-from dimerec_tf.tuning.search import NothingFound, Search
+from dimerec_tf.tuning.search import NothingFound, Search, Validate
 from dimerec_tf.tuning.trials import best_config, trial_table
 
 BEST = 0.37
@@ -38,8 +38,8 @@ class _Peak:
         return 1 - (config.model.dropout - BEST) ** 2
 
 
-def _search(config: Config, directory: Path, peak: object, said: list[str] | None = None) -> Search:
-    return Search(config, directory, peak, ([] if said is None else said).append)  # type: ignore[arg-type]
+def _search(config: Config, directory: Path, peak: Validate, said: list[str] | None = None) -> Search:
+    return Search(config, directory, peak, ([] if said is None else said).append)
 
 
 def test_the_search_finds_the_peak(tmp_path: Path) -> None:

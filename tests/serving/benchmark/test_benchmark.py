@@ -8,11 +8,12 @@ import pytest
 
 from dimerec_tf.config import parse_config
 from dimerec_tf.config_model import DimeRecConfig
+from dimerec_tf.measuring.targets import target_rows
 from dimerec_tf.models.dimerec import DimeRec
 from serving.benchmark.catalogue import Enlargement, enlarge, enlarged_model
 from serving.benchmark.pieces import Settings, planned
 from serving.benchmark.report import write_report
-from serving.benchmark.targets import serving_target_rows
+from serving.benchmark.targets import TARGETS
 
 TRAINED, ENLARGED = 40, 1000
 
@@ -91,7 +92,7 @@ MEASURED = {
 
 
 def test_targets_are_ratios_of_what_was_measured() -> None:
-    found = {row["target"].split(",")[0]: (row["measured"], row["met"]) for row in serving_target_rows(MEASURED)}
+    found = {row["target"].split(",")[0]: (row["measured"], row["met"]) for row in target_rows(TARGETS, MEASURED)}
     assert found == {
         "exact / IVF search": (20.0, True),
         "recall@50 of IVF": (0.985, True),
@@ -101,13 +102,13 @@ def test_targets_are_ratios_of_what_was_measured() -> None:
         "requests/s": (600, True),
     }
     first = next(
-        row for row in serving_target_rows(MEASURED) if row["target"].endswith("ScaNN search, 1 M items, batch 1")
+        row for row in target_rows(TARGETS, MEASURED) if row["target"].endswith("ScaNN search, 1 M items, batch 1")
     )
     assert (first["measured"], first["met"]) == (2.0, False)
 
 
 def test_a_target_without_measurements_is_missing_and_failures_do_not_count_as_throughput() -> None:
-    rows = serving_target_rows({"search": [], "load": [load_row(100_000, 900, 1.0, {"UNAVAILABLE": 3})], "phases": []})
+    rows = target_rows(TARGETS, {"search": [], "load": [load_row(100_000, 900, 1.0, {"UNAVAILABLE": 3})], "phases": []})
     assert rows == []
 
 
@@ -117,7 +118,7 @@ def test_the_report_keeps_what_others_wrote(tmp_path: Path) -> None:
     write_report(MEASURED, results, page)
     written = json.loads(results.read_text())
     assert written["soak"] == [{"minutes": 20}] and written["load"] == MEASURED["load"]
-    assert written["targets"] == serving_target_rows(MEASURED)
+    assert written["targets"] == target_rows(TARGETS, MEASURED)
     text = page.read_text()
     for name in ("search", "load", "phases"):
         assert f"images/serving/{name}.png" in text and (tmp_path / "images" / "serving" / f"{name}.png").stat().st_size
