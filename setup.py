@@ -35,6 +35,7 @@ SCANN = ["scann==1.3.2"]
 PIPELINE = [
     "tfx==1.16.0",
     "tensorflow-transform==1.16.0",
+    "kfp==2.5.0",  # the newest that agrees with TFX's protobuf
     "apache-beam==2.61.0",  # newer releases drop dill, which TFX 1.16 imports
     SERVING_API,  # exports carry warm-up requests
 ]
