@@ -138,9 +138,9 @@ IndexName = Literal["ivf", "scann"]
 class ExportConfig(Section):
     """`max_k` bounds the `k` of a request. Beside the exact export there is one for each of `indexes`.
 
-    An index has so many `leaves`, by default twice the square root of the catalogue's size and one below 20,000 items,
-    which is an exact search. It visits as many as find `target_recall` of the exact best 50 items on training
-    histories.
+    An index has about so many `leaves`. By default IVF has one for every 256 items and ScaNN twice the square root of
+    their number; below 20,000 items both are an exact search. An index visits as many leaves as find `target_recall`
+    of the exact best 50 items on training histories, with two standard errors to spare.
     """
 
     max_k: PositiveInt = 100

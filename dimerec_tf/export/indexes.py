@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 
 from dimerec_tf.config import ExportConfig, IndexName
 from dimerec_tf.export.recall import BATCH, recall_depth
-from dimerec_tf.retrieval.approximate import ApproximateRetriever, Index, candidates_for, default_leaves
+from dimerec_tf.retrieval.approximate import ApproximateRetriever, Index, candidates_for
 from dimerec_tf.retrieval.exact import ModelScorer
 from dimerec_tf.retrieval.ivf import IvfIndex
 
@@ -26,7 +26,7 @@ def indexed_retriever(
         ImportError: ScaNN is asked for and not installed.
     """
     vectors = scorer.item_vectors.numpy()
-    leaves = min(export.leaves or default_leaves(len(vectors)), len(vectors))
+    leaves = export.leaves and min(export.leaves, len(vectors))
     built = build_index(index, vectors, candidates_for(export.max_k, len(vectors)), leaves)
     batches = [histories[start : start + BATCH] for start in range(0, len(histories), BATCH)]
     queries = np.concatenate([scorer.model.query(tf.constant(batch)).numpy() for batch in batches])
@@ -35,7 +35,7 @@ def indexed_retriever(
     return ApproximateRetriever(scorer, built, export.max_k)
 
 
-def build_index(index: IndexName, vectors: NDArray[np.float32], num_candidates: int, leaves: int) -> Index:
+def build_index(index: IndexName, vectors: NDArray[np.float32], num_candidates: int, leaves: int | None) -> Index:
     """An index that is not tuned yet; see `IvfIndex` and `ScannIndex` for the rest."""
     if index == "ivf":
         return IvfIndex(vectors, num_candidates, leaves)

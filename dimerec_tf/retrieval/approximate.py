@@ -29,7 +29,7 @@ class Index(Protocol):
         ...
 
     def tune(self, queries: NDArray[np.float32], item_vectors: NDArray[np.float32], k: int, recall: float) -> None:
-        """Searches as few leaves as find the share `recall` of the exact best `k` items.
+        """Searches as few leaves as find the share `recall` of the exact best `k` items, see `certain_share`.
 
         Args:
             queries: `[queries, dim]`.
@@ -105,14 +105,14 @@ def exact_rows(queries: NDArray[np.float32], item_vectors: NDArray[np.float32], 
     return np.concatenate(best).astype(np.int64) + 1
 
 
-def share_found(found: NDArray[np.int64], best: NDArray[np.int64]) -> float:
-    """How much of the best rows `[queries, k]` is among those found, `[queries, any]`."""
-    return float((found[:, :, np.newaxis] == best[:, np.newaxis]).any(axis=1).mean())
+def shares_found(found: NDArray[np.int64], best: NDArray[np.int64]) -> NDArray[np.float64]:
+    """How much of the best rows `[queries, k]` is among those found, `[queries, any]`: `[queries]`."""
+    return (found[:, :, np.newaxis] == best[:, np.newaxis]).any(axis=1).mean(axis=1)
 
 
-def default_leaves(num_items: int) -> int:
-    """One leaf, which is an exact search, below 20,000 items; twice the square root of their number above."""
-    return 1 if num_items < EXHAUSTIVE_BELOW else 2 * int(num_items**0.5)
+def certain_share(shares: NDArray[np.float64]) -> float:
+    """The mean of shares `[queries]`, less two standard errors: what to expect of other queries at the least."""
+    return float(shares.mean() - 2 * shares.std() / len(shares) ** 0.5)
 
 
 def candidates_for(max_k: int, num_items: int) -> int:

@@ -6,7 +6,7 @@ import tensorflow_recommenders as tfrs
 from numpy.typing import NDArray
 from scann.scann_ops.py import scann_ops
 
-from dimerec_tf.retrieval.approximate import EXHAUSTIVE_BELOW, exact_rows, share_found
+from dimerec_tf.retrieval.approximate import EXHAUSTIVE_BELOW, certain_share, exact_rows, shares_found
 
 FIRST_SHARE = 128  # of the leaves, where the search for their number begins
 MIN_LEAVES = 2  # with all items in one, it may answer with one item only
@@ -19,17 +19,18 @@ class ScannIndex(tf.Module):
     Args:
         item_vectors: `[num_items, dim]`, at least 2 of them; vector j is that of item row j + 1.
         num_candidates: how many items it proposes.
-        leaves: partitions of the index, of which there are at least 2.
+        leaves: partitions of the index, of which there are at least 2; None for twice the square root of the number of
+            items, and for as few as can be below 20,000 items.
         leaves_to_search: how many of them a query visits.
     """
 
     def __init__(
-        self, item_vectors: NDArray[np.float32], num_candidates: int, leaves: int, leaves_to_search: int = 1
+        self, item_vectors: NDArray[np.float32], num_candidates: int, leaves: int | None, leaves_to_search: int = 1
     ) -> None:
         super().__init__(name="scann")
         num_items = len(item_vectors)
         self.num_candidates = num_candidates
-        self.leaves = max(leaves, MIN_LEAVES)
+        self.leaves = max(default_leaves(num_items) if leaves is None else leaves, MIN_LEAVES)
         self.leaves_to_search = leaves_to_search
         layer = tfrs.layers.factorized_top_k.ScaNN(
             k=num_candidates,
@@ -66,4 +67,9 @@ class ScannIndex(tf.Module):
         return tf.where(tf.math.is_finite(scores) & (rows > 0), scores, -np.inf), rows
 
     def _found(self, queries: NDArray[np.float32], best: NDArray[np.int64]) -> float:
-        return share_found(self.candidates(tf.constant(queries))[1].numpy(), best)
+        return certain_share(shares_found(self.candidates(tf.constant(queries))[1].numpy(), best))
+
+
+def default_leaves(num_items: int) -> int:
+    """One leaf, which is an exact search, below 20,000 items; twice the square root of their number above."""
+    return 1 if num_items < EXHAUSTIVE_BELOW else 2 * int(num_items**0.5)

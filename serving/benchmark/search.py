@@ -11,7 +11,7 @@ from dimerec_tf.config import IndexName
 from dimerec_tf.export.indexes import build_index
 from dimerec_tf.export.recall import BATCH, DEPTH
 from dimerec_tf.measuring.timing import medians
-from dimerec_tf.retrieval.approximate import default_leaves, share_found
+from dimerec_tf.retrieval.approximate import shares_found
 from serving.benchmark.exports import MEASURING, TUNING, Exports
 
 Search = Callable[[tf.Tensor], tuple[tf.Tensor, tf.Tensor]]
@@ -43,7 +43,7 @@ def search_rows(exports: Exports, catalogue: int, repeats: int) -> list[dict[str
         for name, search in searches.items()
     }
     best = _rows(compiled["exact"], queries)
-    recalls = {name: share_found(_rows(search, queries), best) for name, search in compiled.items()}
+    recalls = {name: float(shares_found(_rows(search, queries), best).mean()) for name, search in compiled.items()}
     return [
         {
             "catalogue": catalogue,
@@ -74,7 +74,7 @@ def _matmul(vectors: NDArray[np.float32]) -> Search:
 
 
 def _indexed(name: IndexName, vectors: NDArray[np.float32], tuning: NDArray[np.float32], target: float) -> Search:
-    index = build_index(name, vectors, DEPTH, default_leaves(len(vectors)))
+    index = build_index(name, vectors, DEPTH, None)
     index.tune(tuning, vectors, DEPTH, target)
     return index.candidates
 

@@ -10,9 +10,10 @@ from dimerec_tf.config import ExportConfig, IndexName, parse_config
 from dimerec_tf.export.indexes import build_index, indexed_retriever
 from dimerec_tf.export.recall import index_recall, sample_histories
 from dimerec_tf.models.dimerec import DimeRec
-from dimerec_tf.retrieval.approximate import ApproximateRetriever, default_leaves
+from dimerec_tf.retrieval.approximate import ApproximateRetriever, certain_share
 from dimerec_tf.retrieval.exact import ModelScorer, Retriever
 from dimerec_tf.retrieval.ivf import IvfIndex
+from dimerec_tf.retrieval.leaves import equal_leaves
 from dimerec_tf.training.sequences import Sequences
 
 NUM_ITEMS, K, CANDIDATES = 2000, 20, 50
@@ -107,19 +108,29 @@ def test_all_leaves_give_the_exact_answer(name: IndexName, blocked_count: int, e
     np.testing.assert_allclose(found[0], expected[0], atol=1e-5)
 
 
-def test_ivf_scores_the_items_of_the_leaves_that_agree_most() -> None:
+@pytest.mark.parametrize("count", [1, 4])
+def test_ivf_scores_the_items_of_the_leaves_that_agree_most(count: int) -> None:
     vectors = RNG.normal(size=(500, 8)).astype(np.float32)
     index = IvfIndex(vectors, num_candidates=12, leaves=10, leaves_to_search=3)
-    queries = RNG.normal(size=(4, 8)).astype(np.float32)
+    queries = RNG.normal(size=(count, 8)).astype(np.float32)
     scores, rows = index.candidates(tf.constant(queries))
-    centres = np.stack([vectors[index.leaf_of_item == leaf].mean(axis=0) for leaf in range(10)])
-    assert np.abs(centres - index.centres.numpy()).max() < 1
+    leaves = [vectors[index.leaf_of_item == leaf] for leaf in range(index.settings["leaves"])]
+    centres = np.stack([leaf.mean(axis=0) for leaf in leaves])
+    spread = [np.sqrt(np.square(leaf - leaf.mean(axis=0)).sum(axis=1).mean()) for leaf in leaves]
     for query, own_scores, own_rows in zip(queries, scores.numpy(), rows.numpy(), strict=True):
-        visited = np.argsort(-(index.centres.numpy() @ query))[:3]
+        visited = np.argsort(-(centres @ query + 0.3 * np.linalg.norm(query) * np.array(spread)))[:3]
         inside = np.flatnonzero(np.isin(index.leaf_of_item, visited))
         best = inside[np.argsort(-(vectors[inside] @ query))[:12]]
         assert own_rows.tolist() == (best + 1).tolist()
         np.testing.assert_allclose(own_scores, vectors[best] @ query, rtol=1e-5)
+
+
+def test_ivf_proposes_no_place_that_holds_no_item() -> None:
+    vectors = -np.abs(RNG.normal(size=(50, 8))).astype(np.float32)  # worse than the zeros that fill a leaf
+    index = IvfIndex(vectors, num_candidates=60, leaves=3, leaves_to_search=1)
+    scores, rows = (part.numpy() for part in index.candidates(tf.ones([2, 8])))
+    found = rows > 0
+    assert (found == np.isfinite(scores)).all() and (found.sum(axis=1) == np.bincount(index.leaf_of_item).max()).all()
 
 
 def test_an_index_searches_as_many_leaves_as_the_target_recall_asks(name: IndexName) -> None:
@@ -140,8 +151,31 @@ def test_a_small_catalogue_is_searched_exactly(name: IndexName) -> None:
     assert ids(retriever, histories, NOTHING) == ids(retriever.exact, histories, NOTHING)
 
 
-def test_small_catalogues_have_one_leaf_and_large_ones_many() -> None:
-    assert [default_leaves(count) for count in (10, 19_999, 20_000, 1_000_000)] == [1, 1, 282, 2000]
+def test_large_catalogues_have_many_leaves_by_default(name: IndexName) -> None:
+    vectors = RNG.normal(size=(20_000, 4)).astype(np.float32)
+    leaves = {"ivf": range(20_000 // 256 + 1, 20_000 // 200), "scann": [282]}
+    assert build_index(name, vectors, CANDIDATES, None).settings["leaves"] in leaves[name]
+
+
+def test_a_certain_share_lies_two_standard_errors_below_the_mean() -> None:
+    assert certain_share(np.array([1.0, 0.5, 1.0, 0.5])) == pytest.approx(0.75 - 2 * 0.25 / 2)
+    assert certain_share(np.ones(5)) == 1
+
+
+@pytest.mark.parametrize("size", [16, 100, 700])
+def test_leaves_are_a_partition_of_parts_that_fit_and_are_filled(size: int) -> None:
+    vectors = RNG.normal(size=(3000, 4)).astype(np.float32)
+    leaves = equal_leaves(vectors, size)
+    assert sorted(np.concatenate(leaves).tolist()) == list(range(3000))
+    assert min(map(len, leaves)) > 0 and max(map(len, leaves)) <= size
+    assert 3000 / len(leaves) > 0.7 * size
+
+
+def test_items_of_a_leaf_lie_closer_together_than_others() -> None:
+    vectors = RNG.normal(size=(2000, 4)).astype(np.float32)
+    leaves = equal_leaves(vectors, 50)
+    within = np.mean([vectors[leaf].var(axis=0).sum() for leaf in leaves])
+    assert within < 0.4 * vectors.var(axis=0).sum()
 
 
 def test_histories_for_the_recall_are_the_latest_events_of_sequences_all_over_the_log() -> None:
