@@ -60,10 +60,8 @@ class ItemVocabulary(tf.Module):
         # A variable, not a constant: a graph holds at most 2 GB, a checkpoint any number of ids.
         self.ids = tf.Variable(["", *ids], trainable=False, dtype=tf.string, name="item_ids")
 
-    def encode(self, ids: tf.Tensor | tf.RaggedTensor) -> tf.Tensor:
+    def encode(self, ids: tf.Tensor) -> tf.Tensor:
         """Ids `[batch, length]` to left-aligned int64 rows `[batch, longest known]`, zeros after the end."""
-        if isinstance(ids, tf.RaggedTensor):
-            ids = ids.to_tensor("")
         rows = self.table.lookup(ids) + 1
         known = tf.cast(rows > 0, tf.int32)
         longest = tf.maximum(tf.reduce_max(tf.reduce_sum(known, axis=1)), 0)  # which of no rows is below 0

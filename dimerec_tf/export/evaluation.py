@@ -5,28 +5,31 @@ from collections.abc import Callable
 import tensorflow as tf
 
 from dimerec_tf.config import EvaluationConfig
-from dimerec_tf.export.module import RecommenderModule
-from dimerec_tf.export.request import Request
 from dimerec_tf.features import HISTORY, TARGET, ItemVocabulary
 
 POPULARITY_SLICES = (0.01, 0.05, 0.2)
 LENGTH_SLICES = (5, 20, 50, 200)
 
 
-def evaluator_signatures(module: RecommenderModule, evaluation: EvaluationConfig) -> dict[str, Callable]:
-    """`evaluate`: the ids that are counted, `[batch, max(top_k)]`; `slices`: what groups each example belongs to."""
-    return {"evaluate": _evaluate_function(module, evaluation), "slices": _slices_function(module.vocabulary)}
+def evaluator_signatures(
+    recommend: Callable, vocabulary: ItemVocabulary, evaluation: EvaluationConfig
+) -> dict[str, Callable]:
+    """`evaluate`: the ids that are counted, `[batch, max(top_k)]`; `slices`: what groups each example belongs to.
+
+    Args:
+        recommend: the signature that clients ask; what it answers is what is counted.
+        vocabulary: the catalogue.
+        evaluation: how many items, and whether seen ones are left out.
+    """
+    return {"evaluate": _evaluate_function(recommend, evaluation), "slices": _slices_function(vocabulary)}
 
 
-def _evaluate_function(module: RecommenderModule, evaluation: EvaluationConfig) -> Callable:
+def _evaluate_function(recommend: Callable, evaluation: EvaluationConfig) -> Callable:
     @tf.function(input_signature=[tf.TensorSpec([None], tf.string, "examples")])
     def evaluate(examples: tf.Tensor) -> dict[str, tf.Tensor]:
-        request = Request(
-            _parse(examples)[HISTORY],
-            k=tf.constant([max(evaluation.top_k)]),
-            filter_seen=tf.constant([evaluation.filter_seen]),
-        )
-        return {"topk_item_id": module.recommend(request)["item_ids"]}
+        history = _parse(examples)[HISTORY].to_tensor()
+        k, filter_seen = tf.constant([max(evaluation.top_k)]), tf.constant([evaluation.filter_seen])
+        return {"topk_item_id": recommend(history, k=k, filter_seen=filter_seen)["item_ids"]}
 
     return evaluate
 

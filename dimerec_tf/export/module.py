@@ -103,10 +103,8 @@ class RecommenderModule(tf.Module):
         history = self.vocabulary.encode(history_ids)
         return {"interests": tf.cast(self.walker.interests(history), tf.float32), "cold_start": _is_cold(history)}
 
-    def _users(self, history: tf.Tensor, num_steps: tf.Tensor | None, seed: tf.Tensor | None) -> tf.Tensor:
+    def _users(self, history: tf.Tensor, num_steps: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
         """The scorer's users of histories `[batch, length]`; see `Request` for the rest."""
-        if num_steps is None or seed is None:
-            return self.retriever.scorer.users(history)
         message = (
             f"num_steps must lie between 0, the default of this model, and {self.max_walk_steps}."
             if self.max_walk_steps

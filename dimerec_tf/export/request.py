@@ -1,17 +1,13 @@
 """What a request may ask of an export, and what is refused when it is run."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import tensorflow as tf
 
 
-def _no_ids() -> tf.Tensor:
-    return tf.constant([[""]])
-
-
 @dataclass(frozen=True)
 class Request:
-    """A batch of requests. Without `num_steps` and `seed` the reverse walk is the model's own.
+    """A batch of requests.
 
     Attributes:
         history_ids: string `[batch, length]`, oldest first; '' is padding and unknown ids are ignored.
@@ -26,15 +22,15 @@ class Request:
         diversity_weight: float32 `[batch]` or `[1]`, lambda of `retrieval.controllable.aggregate`; 0 for none.
     """
 
-    history_ids: tf.Tensor | tf.RaggedTensor
+    history_ids: tf.Tensor
     k: tf.Tensor
-    exclude_ids: tf.Tensor = field(default_factory=_no_ids)
-    filter_seen: tf.Tensor = field(default_factory=lambda: tf.constant([False]))
-    allow_ids: tf.Tensor = field(default_factory=_no_ids)
-    num_steps: tf.Tensor | None = None
-    seed: tf.Tensor | None = None
-    allow_categories: tf.Tensor = field(default_factory=_no_ids)
-    diversity_weight: tf.Tensor = field(default_factory=lambda: tf.constant([0.0]))
+    exclude_ids: tf.Tensor
+    filter_seen: tf.Tensor
+    allow_ids: tf.Tensor
+    num_steps: tf.Tensor
+    seed: tf.Tensor
+    allow_categories: tf.Tensor
+    diversity_weight: tf.Tensor
 
 
 def bounded(values: tf.Tensor, least: int, most: int, message: str) -> tf.Tensor:

@@ -81,13 +81,12 @@ def _save(
     vocabulary = ItemVocabulary(vocabulary_file)
     categories = _categories(config.data, vocabulary)
     module = RecommenderModule(retriever, vocabulary, config.export.max_k, categories)
+    signatures = serving_signatures(module, config.export.default_k)
+    signatures |= evaluator_signatures(signatures["serving_default"], vocabulary, config.evaluation)
     tf.saved_model.save(
         module,
         str(path),
-        signatures={
-            **serving_signatures(module, config.export.default_k),
-            **evaluator_signatures(module, config.evaluation),
-        },
+        signatures=signatures,
         options=tf.saved_model.SaveOptions(namespace_whitelist=["Scann"]),
     )
     write_warmup(path, module, config)

@@ -24,10 +24,8 @@ def serving_signatures(module: RecommenderModule, default_k: int) -> dict[str, C
         default_k: `k` where a request does not say.
     """
     defaults = default_inputs(module, default_k)
-    signatures = {
-        "serving_default": _recommend_function(module, defaults),
-        "serve_examples": _examples_function(module, defaults),
-    }
+    recommend = _recommend_function(module, defaults)
+    signatures = {"serving_default": recommend, "serve_examples": _examples_function(recommend, defaults)}
     if module.has_queries:
         signatures["embed"] = _embed_function(module, defaults)
     if module.walker:
@@ -91,7 +89,7 @@ def _recommend_function(module: RecommenderModule, defaults: Mapping[str, tf.Ten
     return serve
 
 
-def _examples_function(module: RecommenderModule, defaults: Mapping[str, tf.Tensor]) -> Callable:
+def _examples_function(recommend: Callable, defaults: Mapping[str, tf.Tensor]) -> Callable:
     ids = tf.io.RaggedFeature(tf.string, row_splits_dtype=tf.int64)
     names = dict.fromkeys((HISTORY, EXCLUDE, ALLOW, ALLOW_CATEGORIES), ids)
     numbers = {
@@ -101,18 +99,17 @@ def _examples_function(module: RecommenderModule, defaults: Mapping[str, tf.Tens
     @tf.function(input_signature=[tf.TensorSpec([None], tf.string, "examples")])
     def serve_examples(examples: tf.Tensor) -> dict[str, tf.Tensor]:
         features = tf.io.parse_example(examples, {**names, **numbers})
-        return module.recommend(
-            Request(
-                features[HISTORY],
-                features[K],
-                features[EXCLUDE].to_tensor(),
-                features[FILTER_SEEN] != 0,
-                features[ALLOW].to_tensor(),
-                features[NUM_STEPS],
-                tf.cast(features[SEED], tf.int32),
-                features[ALLOW_CATEGORIES].to_tensor(),
-                features[DIVERSITY],
-            )
+        features |= {name: tf.saturate_cast(features[name], tf.int32) for name in (K, NUM_STEPS, SEED)}
+        return recommend(
+            features[HISTORY].to_tensor(),
+            features[K],
+            features[EXCLUDE].to_tensor(),
+            features[FILTER_SEEN] != 0,
+            features[ALLOW].to_tensor(),
+            features[NUM_STEPS],
+            features[SEED],
+            features[ALLOW_CATEGORIES].to_tensor(),
+            features[DIVERSITY],
         )
 
     return serve_examples

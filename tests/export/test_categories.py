@@ -161,6 +161,10 @@ def test_an_index_that_sees_a_part_answers_by_categories_exactly(
         tf.constant([HISTORY, ["item-40", "item-50"]]),
         tf.constant([50]),
         exclude_ids=tf.constant([IDS[:100]]),
+        filter_seen=tf.constant([False]),
+        allow_ids=tf.constant([[""]]),
+        num_steps=tf.constant([0]),
+        seed=tf.constant([0]),
         allow_categories=tf.constant([["War"], ["Noir"]]),
         diversity_weight=tf.constant([0.0, 0.1]),
     )
