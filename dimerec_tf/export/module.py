@@ -15,11 +15,8 @@ from dimerec_tf.retrieval.exact import ExactRetriever, ModelScorer, has_events, 
 
 Found = tuple[tf.Tensor, tf.Tensor]
 
-_WALK_SIGNATURE = [
-    tf.TensorSpec([None, None], tf.int64),
-    tf.TensorSpec([], tf.int32),
-    tf.TensorSpec([], tf.int32),
-]
+_HISTORY = tf.TensorSpec([None, None], tf.int64)
+_NUMBER = tf.TensorSpec([], tf.int32)
 
 
 class RecommenderModule(tf.Module):
@@ -53,12 +50,14 @@ class RecommenderModule(tf.Module):
         self.has_queries = model is not None
         self.walker = model if isinstance(model, DimeRec) else None
         self.max_walk_steps = self.walker.max_walk_steps if self.walker else 0
-        # Of its own, so that the model is traced once for all signatures.
-        self._walked_query = (
-            tf.function(self.walker.query, input_signature=_WALK_SIGNATURE)
-            if self.walker and self.max_walk_steps
-            else None
-        )
+        # Functions of their own, so that the model is traced once for all signatures.
+        if self.walker:
+            self._interests = tf.function(self.walker.interests, input_signature=[_HISTORY])
+            guidance = self._interests.get_concrete_function().structured_outputs
+            self._walked = tf.function(
+                self.walker.guided_query,
+                input_signature=[tf.TensorSpec(guidance.shape, guidance.dtype), _NUMBER, _NUMBER],
+            )
 
     def recommend(self, request: Request) -> dict[str, tf.Tensor]:
         """Answers a batch of requests.
@@ -101,7 +100,7 @@ class RecommenderModule(tf.Module):
         """
         assert self.walker
         history = self.vocabulary.encode(history_ids)
-        return {"interests": tf.cast(self.walker.interests(history), tf.float32), "cold_start": _is_cold(history)}
+        return {"interests": tf.cast(self._interests(history), tf.float32), "cold_start": _is_cold(history)}
 
     def _users(self, history: tf.Tensor, num_steps: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
         """The scorer's users of histories `[batch, length]`; see `Request` for the rest."""
@@ -111,8 +110,8 @@ class RecommenderModule(tf.Module):
             else "This model answers without a reverse walk: leave num_steps at 0."
         )
         num_steps = bounded(num_steps, 0, self.max_walk_steps, message)
-        if self._walked_query:
-            return _walked(self._walked_query, history, num_steps, seed)
+        if self.max_walk_steps:
+            return _walked(self._walked, self._interests(history), num_steps, seed)
         with tf.control_dependencies([num_steps]):
             return self.retriever.scorer.users(tf.identity(history))
 
@@ -184,14 +183,14 @@ def _answered(asked: tf.Tensor, search: Callable[[], Found], found: Found) -> Fo
     return tf.cond(tf.reduce_any(asked), replaced, lambda: found)
 
 
-def _walked(query: Callable, history: tf.Tensor, num_steps: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
+def _walked(query: Callable, guidance: tf.Tensor, num_steps: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
     """Queries `[batch, samples, dim]`, in one walk if all rows ask for the same, else in one for each."""
-    batch = tf.shape(history)[:1]
+    batch = tf.shape(guidance)[:1]
     alike = tf.reduce_all(num_steps == num_steps[0]) & tf.reduce_all(seed == seed[0])
-    rows = history, tf.broadcast_to(num_steps, batch), tf.broadcast_to(seed, batch)
+    rows = guidance, tf.broadcast_to(num_steps, batch), tf.broadcast_to(seed, batch)
     return tf.cond(
         alike,
-        lambda: query(history, num_steps[0], seed[0]),
+        lambda: query(guidance, num_steps[0], seed[0]),
         lambda: tf.map_fn(
             lambda row: query(row[0][tf.newaxis], row[1], row[2])[0], rows, fn_output_signature=tf.float32
         ),

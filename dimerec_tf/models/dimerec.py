@@ -115,7 +115,12 @@ class DimeRec(SequenceModel):
             num_steps: int32 scalar, of the reverse walk: 0 or None for `reverse_steps`, at most `max_walk_steps`.
             seed: int32 scalar, of its start and noise; None for the model's own.
         """
-        guidance = self.interests(history)
+        return self.guided_query(self.interests(history), num_steps, seed)
+
+    def guided_query(
+        self, guidance: tf.Tensor, num_steps: tf.Tensor | None = None, seed: tf.Tensor | None = None
+    ) -> tf.Tensor:
+        """The same for guidance `[batch, interests, dim]` that is there already."""
         if self.config.retrieval == "interests":
             return fill_absent(self._scored(guidance))
         samples = range(self.config.diffusion.samples)
