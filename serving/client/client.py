@@ -44,7 +44,6 @@ _OPTIONS = [
     ("grpc.service_config", json.dumps(_RETRIES)),
     # A server that comes back is found as soon as a retry asks; gRPC's own limits are one second and two minutes.
     ("grpc.initial_reconnect_backoff_ms", 100),
-    ("grpc.min_reconnect_backoff_ms", 100),
     ("grpc.max_reconnect_backoff_ms", 2000),
 ]
 

@@ -18,9 +18,7 @@ from serving.soak.oracle import TOLERANCE
 DEADLINE_SECONDS = 10.0
 PAUSE_SECONDS = 0.08  # between two requests of a thread
 GRPC_THREADS = 3
-# Tries again at once when it is refused; an attempt has a second, for a server that has just started is busy.
 OPTIONS = [("grpc.initial_reconnect_backoff_ms", 100), ("grpc.max_reconnect_backoff_ms", 100)]
-OPTIONS += [("grpc.min_reconnect_backoff_ms", 1000)]
 
 
 @dataclass(frozen=True)
