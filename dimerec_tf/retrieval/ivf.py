@@ -67,27 +67,27 @@ class IvfIndex(tf.Module):
         """See `Index`."""
         vectors, rows = tf.convert_to_tensor(self.vectors), tf.convert_to_tensor(self.rows)
         leaves = tf.math.top_k(self._agreement(queries), self.leaves_to_search).indices
+        begins = tf.pad(leaves[..., tf.newaxis] * self.leaf_size, [[0, 0], [0, 0], [0, 1]])
+        filled = tf.sequence_mask(tf.gather(self.counts, leaves), self.leaf_size)
         places = self.leaves_to_search * self.leaf_size
         count = min(self.num_candidates, places)
 
-        def best(inputs: tuple[tf.Tensor, tf.Tensor]) -> tuple[tf.Tensor, tf.Tensor]:
+        def best(inputs: tuple[tf.Tensor, tf.Tensor, tf.Tensor]) -> tuple[tf.Tensor, tf.Tensor]:
             """The best scores of a query and their places among its leaves' items."""
-            query, leaves = inputs
-            begins = [tf.stack([leaf * self.leaf_size, 0]) for leaf in tf.unstack(leaves)]
-            inside = (tf.slice(vectors, begin, [self.leaf_size, vectors.shape[1]]) for begin in begins)
+            query, begins, filled = inputs
+            inside = (tf.slice(vectors, begin, [self.leaf_size, vectors.shape[1]]) for begin in tf.unstack(begins))
             scores = tf.concat([tf.matmul(leaf, query) for leaf in inside], axis=0)[:, 0]
-            filled = tf.sequence_mask(tf.gather(self.counts, leaves), self.leaf_size)
             found = tf.math.top_k(tf.where(tf.reshape(filled, [places]), scores, -np.inf), count)
             return found.values, found.indices
 
         def alone() -> tuple[tf.Tensor, tf.Tensor]:
             """Without the loop, which takes as long as the search of one query."""
-            scores, places = best((queries[0, :, tf.newaxis], leaves[0]))
+            scores, places = best((queries[0, :, tf.newaxis], begins[0], filled[0]))
             return scores[tf.newaxis], places[tf.newaxis]
 
         def each() -> tuple[tf.Tensor, tf.Tensor]:
             spec = tf.TensorSpec([count], tf.float32), tf.TensorSpec([count], tf.int32)
-            return tf.map_fn(best, (queries[..., tf.newaxis], leaves), fn_output_signature=spec)
+            return tf.map_fn(best, (queries[..., tf.newaxis], begins, filled), fn_output_signature=spec)
 
         scores, found = tf.cond(tf.shape(queries)[0] == 1, alone, each)
         leaf = tf.gather(leaves, found // self.leaf_size, batch_dims=1)
