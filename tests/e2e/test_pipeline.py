@@ -49,9 +49,9 @@ def test_a_good_model_is_blessed_and_pushed_beside_its_floors(first: Run) -> Non
     print_outcome(first.config, outcome)
 
 
-def test_slices_cover_history_length_and_target_popularity(first: Run) -> None:
+def test_slices_cover_history_length_target_popularity_time_and_category(first: Run) -> None:
     names = {name.split("=")[0] for name in first.outcome.slices["dimerec"]}
-    assert names == {"history_length", "target_popularity"}
+    assert names == {"history_length", "target_popularity", "time", "category"}
 
 
 def test_training_leaves_no_checkpoint_behind(first: Run) -> None:
@@ -162,8 +162,8 @@ def evaluated(first: Run) -> list[tuple[list[str], list[str]]]:
     targets = [target for _, _, target in examples]
     ranks = [[row.index(item) + 1.0 if item in row else np.inf] for row, item in zip(lists, targets, strict=True)]
     counted = summarise(np.array(ranks), (10, 20))
-    for name, value in first.outcome.metrics["dimerec"].items():
-        assert counted[name] == pytest.approx(value)
+    for name, value in counted.items():
+        assert first.outcome.metrics["dimerec"][name] == pytest.approx(value)
     return [(history, row) for (_, history, _), row in zip(examples, lists, strict=True)]
 
 
