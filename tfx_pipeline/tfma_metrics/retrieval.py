@@ -17,23 +17,23 @@ class _GainCombiner(RatioCombiner):
 
     def measure(self, example: Recommended) -> tuple[float, float]:
         ranks = target_ranks(example.targets, example.item_ids)
-        return type(self).gain(ranks[np.newaxis], self.top_k), 1.0
+        return self.gain(ranks[np.newaxis], self.top_k), 1.0
 
 
 class _HitRateCombiner(_GainCombiner):
-    gain = hit_rate
+    gain = staticmethod(hit_rate)
 
 
 class _RecallCombiner(_GainCombiner):
-    gain = recall
+    gain = staticmethod(recall)
 
 
 class _NDCGCombiner(_GainCombiner):
-    gain = ndcg
+    gain = staticmethod(ndcg)
 
 
 class _MRRCombiner(_GainCombiner):
-    gain = reciprocal_rank
+    gain = staticmethod(reciprocal_rank)
 
 
 class HitRate(RetrievalMetric):
