@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from threading import Thread
 
+import nbformat
 import pytest
 import requests
 from playwright.sync_api import Browser, Page, expect
@@ -19,6 +20,7 @@ from tfx_pipeline.examples import read_split
 from tfx_pipeline.outcome import Outcome
 from tfx_pipeline.workdir import Workdir
 
+NOTEBOOK = Path(__file__).parents[2] / "docs" / "notebooks" / "dashboard.ipynb"
 TITLES = {f"i{item}": f"The <{item}>" for item in range(NUM_ITEMS)}
 
 
@@ -185,3 +187,17 @@ def test_without_a_run_one_sentence_says_what_to_name(tmp_path: Path) -> None:
     with pytest.raises(NoRuns, match=r"There is no .*metadata\.sqlite: name the --workdir"):
         write_dashboard(tmp_path / "metadata.sqlite", tmp_path / "out", {})
     assert not (tmp_path / "out").exists() and not (tmp_path / "metadata.sqlite").exists()
+
+
+def test_the_notebook_shows_the_same(first: Run, warm: Outcome) -> None:
+    notebook = nbformat.read(NOTEBOOK, as_version=4)
+    names: dict[str, Any] = {}
+    for cell in notebook.cells:
+        if cell.cell_type == "code":
+            exec(cell.source.replace("build/demo", str(first.workdir)), names)
+    shown = {row["slice"]: row["metrics"][""][""] for row in names["by_length"].data}
+    for slice_name, metrics in warm.slices["dimerec"].items():
+        feature, value = slice_name.split("=")
+        if feature == "history_length":
+            assert shown[f"{feature}:{value}"]["HR@10"]["boundedValue"]["value"] == metrics["HR@10"]
+    assert len(names["over_time"].data) == 4
