@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+import numpy as np
 import tensorflow as tf
 
 from dimerec_tf.config import EvaluationConfig
@@ -11,6 +12,7 @@ from dimerec_tf.retrieval.categories import ItemCategories
 
 POPULARITY_SLICES = (0.01, 0.05, 0.2)
 LENGTH_SLICES = (5, 20, 50, 200)
+CATEGORY_SLICES = 30
 
 
 def evaluator_signatures(
@@ -58,6 +60,7 @@ def _known_of(module: RecommenderModule, item_ids: tf.Tensor) -> dict[str, tf.Te
 
 def _slices_function(module: RecommenderModule) -> Callable:
     vocabulary = module.vocabulary
+    categories = category_slices(module.categories) if module.categories else None
 
     @tf.function(input_signature=[tf.TensorSpec([None], tf.string, "examples")])
     def slices(examples: tf.Tensor) -> dict[str, tf.Tensor]:
@@ -69,8 +72,8 @@ def _slices_function(module: RecommenderModule) -> Callable:
             "target_popularity": _popularity(target_rows, vocabulary.num_items),
             "time": features[PERIOD],
         }
-        if module.categories:
-            names["category"] = _categories(module.categories, target_rows)
+        if categories:
+            names["category"] = categories(target_rows)
         return names
 
     return slices
@@ -94,12 +97,20 @@ def _popularity(rows: tf.Tensor, num_items: int) -> tf.Tensor:
     return tf.where(rows > 0, tf.gather(names, _bucket(rows, [limit + 1 for limit in limits])), "unknown")
 
 
-def _categories(categories: ItemCategories, rows: tf.Tensor) -> tf.Tensor:
-    """Names of rows `[batch]`: `[batch, most]`, the first one again past the last; `none` without any."""
-    numbers = categories.of(rows[:, tf.newaxis])[:, 0]
-    numbers = tf.pad(numbers, [[0, 0], [0, 1]])  # so that there is a first one
-    names = tf.gather(categories.names, tf.where(numbers > 0, numbers, numbers[:, :1]))
-    return tf.where(names == "", "none", names)
+def category_slices(categories: ItemCategories) -> Callable[[tf.Tensor], tf.Tensor]:
+    """A function from rows `[batch]` to their categories' names `[batch, most]`, the first one again past the last.
+
+    Beyond the `CATEGORY_SLICES` with the most items a category is called `other`; a row without any has `none`.
+    """
+    sizes = np.diff(categories.rows_of.splits.numpy())[1:]
+    names = categories.names.numpy()
+    names[0], names[np.argsort(-sizes, kind="stable")[CATEGORY_SLICES:] + 1] = b"none", b"other"
+
+    def of(rows: tf.Tensor) -> tf.Tensor:
+        numbers = tf.pad(categories.of(rows[:, tf.newaxis])[:, 0], [[0, 0], [0, 1]])  # so that there is a first one
+        return tf.gather(tf.constant(names), tf.where(numbers > 0, numbers, numbers[:, :1]))
+
+    return of
 
 
 def _bucket(values: tf.Tensor, boundaries: list[int] | tuple[int, ...]) -> tf.Tensor:

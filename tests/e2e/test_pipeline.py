@@ -19,7 +19,9 @@ from dimerec_tf.cli import main
 from dimerec_tf.cli.pipeline import NotBlessed, print_outcome, require_blessing
 from dimerec_tf.data.splits import load_splits
 from dimerec_tf.data.vocabulary import Encoder
+from dimerec_tf.evaluation.benchmark import Benchmark
 from dimerec_tf.export.save import RECORD
+from dimerec_tf.metrics.lists import summarise_lists
 from dimerec_tf.metrics.ranking import summarise
 from serving.client.client import RecommendClient
 from serving.client.recommender import Recommender
@@ -165,6 +167,17 @@ def evaluated(first: Run) -> list[tuple[list[str], list[str]]]:
     for name, value in counted.items():
         assert first.outcome.metrics["dimerec"][name] == pytest.approx(value)
     return [(history, row) for (_, history, _), row in zip(examples, lists, strict=True)]
+
+
+def test_the_evaluator_counts_what_lists_are_like_as_the_benchmark_does(
+    first: Run, evaluated: list[tuple[list[str], list[str]]]
+) -> None:
+    benchmark = Benchmark(first.config.data)
+    assert benchmark.categories
+    rows = np.array([[benchmark.encoder.row(item) for item in row] for _, row in evaluated])
+    expected = summarise_lists(rows, benchmark.counts, (10, 20), benchmark.categories.matrix())
+    for name, value in expected.items():
+        assert first.outcome.metrics["dimerec"][name] == pytest.approx(value)
 
 
 @pytest.mark.parametrize("export", EXPORTS)
