@@ -26,10 +26,11 @@ def dashboard(
     from tfx_pipeline.workdir import Workdir
 
     paths = Workdir(workdir.resolve())
-    with library_noise_in(output / "dashboard.log"):
+    metadata = paths.existing_metadata()
+    with library_noise_in(paths.log):
         from tfx_pipeline.dashboard.write import write_dashboard
 
-        first = write_dashboard(paths.metadata, output, names)
+        first = write_dashboard(metadata, output, names)
     console.print(f"Wrote {first}.", soft_wrap=True)
     if serve:
         from tfx_pipeline.dashboard.serve import start

@@ -13,7 +13,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from tests.browser import open_browser
 from tests.e2e.small_log import NUM_ITEMS, Run
-from tfx_pipeline.dashboard.runs import NoRuns, read_runs
+from tfx_pipeline.dashboard.runs import read_runs
 from tfx_pipeline.dashboard.serve import PortTaken, start
 from tfx_pipeline.dashboard.statistics import drifts
 from tfx_pipeline.dashboard.write import NAVIGATION, write_dashboard
@@ -182,12 +182,6 @@ def test_it_is_served_on_this_machine(folder: Path) -> None:
     finally:
         server.shutdown()
         server.server_close()
-
-
-def test_without_a_run_one_sentence_says_what_to_name(tmp_path: Path) -> None:
-    with pytest.raises(NoRuns, match=r"There is no .*metadata\.sqlite: name the --workdir"):
-        write_dashboard(tmp_path / "metadata.sqlite", tmp_path / "out", {})
-    assert not (tmp_path / "out").exists() and not (tmp_path / "metadata.sqlite").exists()
 
 
 def test_the_notebook_shows_the_same(first: Run, warm: Outcome) -> None:

@@ -73,18 +73,16 @@ def load_evaluate(export: Path) -> Evaluate:
     """
     if read_record(export)["index"] == "scann":
         try:
-            import scann  # noqa: F401 - brings the ops
+            import dimerec_tf.retrieval.scann  # noqa: F401 - brings ScaNN's ops
         except ImportError as error:
             raise ConfigError(f"{export} needs ScaNN, which is not installed: {error}") from error
     model = tf.saved_model.load(str(export))
-    signature = model.signatures["evaluate"]
 
     def evaluate(examples: Sequence[UserExample]) -> list[list[str]]:
         serialised = tf.constant([to_tf_example(example).SerializeToString() for example in examples])
-        lists = signature(serialised)["topk_item_id"].numpy().tolist()
+        lists = model.signatures["evaluate"](serialised)["topk_item_id"].numpy().tolist()
         return [[item.decode() for item in items if item][:SHOWN] for items in lists]
 
-    evaluate.model = model  # type: ignore[attr-defined]  # its variables live as long as it does
     return evaluate
 
 

@@ -7,16 +7,12 @@ from pathlib import Path
 
 from ml_metadata.proto import metadata_store_pb2 as mlmd
 
-from dimerec_tf.errors import DimeRecError
 from tfx_pipeline.metadata import Outputs, executions_of, open_store, outputs_of, pipeline_runs
 from tfx_pipeline.pipeline import FLOORS, MODEL
+from tfx_pipeline.workdir import NoRuns
 
 MODELS = (*FLOORS, MODEL)
 _DONE = (mlmd.Execution.COMPLETE, mlmd.Execution.CACHED)
-
-
-class NoRuns(DimeRecError, LookupError):
-    """There is nothing to make a dashboard of."""
 
 
 @dataclass(frozen=True)
@@ -48,8 +44,6 @@ def read_runs(metadata_path: Path) -> list[PipelineRun]:
     Raises:
         NoRuns: there is none.
     """
-    if not metadata_path.exists():
-        raise NoRuns(f"There is no {metadata_path}: name the --workdir of `dimerec pipeline run` or `dimerec demo`.")
     store = open_store(metadata_path)
     runs = []
     for context in pipeline_runs(store):
