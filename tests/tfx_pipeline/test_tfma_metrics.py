@@ -178,14 +178,6 @@ def test_the_interval_of_a_rate_is_as_wide_as_its_binomial_deviation() -> None:
     _evaluate(config, extracts, check)
 
 
-def test_a_metric_of_categories_says_which_output_a_model_lacks() -> None:
-    extracts = _extracts(TARGETS)
-    for extract in extracts:
-        del extract[tfma.PREDICTIONS_KEY]["topk_categories"]
-    with pytest.raises(ValueError, match=r"gives no output 'topk_categories' beside the recommended ids"):
-        _evaluate(_own_config((Diversity,), (10,)), extracts, print)
-
-
 def test_diverse_lists_are_refused_in_one_sentence() -> None:
     with pytest.raises(ConfigError, match=r"^[^.]*evaluation\.diversity_weight 0\.5 is for `dimerec bench` only\.$"):
         evaluation_config(EvaluationConfig(diversity_weight=0.5), True, categories=False)
@@ -216,6 +208,15 @@ def _sum(combiner: beam.CombineFn, elements: list[metric_types.StandardMetricInp
 def test_no_target_is_an_error(label: list[bytes]) -> None:
     with pytest.raises(ValueError, match="needs a target id as label"):
         _sum(_combiner(HitRate(top_k=10)), [_element(0, label)])
+
+
+@pytest.mark.parametrize(
+    ("metric", "output"),
+    [(Diversity, "topk_categories"), (Novelty, "catalogue_train_events"), (Coverage, "catalogue_items")],
+)
+def test_a_metric_says_which_output_a_model_lacks(metric: type[RetrievalMetric], output: str) -> None:
+    with pytest.raises(ValueError, match=f"gives no output '{output}' beside the recommended ids"):
+        _sum(_combiner(metric(top_k=10)), [_element(0, [IDS[0]])])
 
 
 def test_padding_of_labels_and_targets_named_twice_do_not_count() -> None:
