@@ -140,7 +140,7 @@ def test_the_pipeline_counts_what_the_benchmark_counts_with_intervals_around_it(
     first = [own[:1] for own in TARGETS]
     places = [np.flatnonzero(rows == own[0]) + 1.0 for rows, own in zip(ROWS, first, strict=True)]
     ranks = np.array([[found[0] if len(found) else np.inf] for found in places])
-    expected = summarise(ranks, (10, 50)) | summarise_lists(ROWS, EVENTS, (10, 50), MEMBERS)
+    expected = summarise(ranks, (10,)) | summarise_lists(ROWS, EVENTS, (10,), MEMBERS)
 
     def check(found: dict) -> None:
         assert found[()].pop("example_count") == USERS
@@ -152,12 +152,12 @@ def test_the_pipeline_counts_what_the_benchmark_counts_with_intervals_around_it(
                 assert found[()][name].unsampled_value == pytest.approx(value)
                 assert 0 <= found[()][name].sample_standard_deviation < value
 
-    _evaluate(evaluation_config(EvaluationConfig(top_k=(10, 50)), True, categories=True), _extracts(first), check)
+    _evaluate(evaluation_config(EvaluationConfig(top_k=(10,)), True, categories=True), _extracts(first), check)
 
 
 def test_the_interval_of_a_rate_is_as_wide_as_its_binomial_deviation() -> None:
     """Its own deviation, from twenty random parts, is about a sixth."""
-    hits = RNG.random(1000) < 0.3
+    hits = RNG.random(400) < 0.3
     one = _extracts(TARGETS)[0]
     extracts = [
         {
