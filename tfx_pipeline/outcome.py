@@ -5,11 +5,10 @@ from pathlib import Path
 from typing import Any
 
 import tensorflow_model_analysis as tfma
-from ml_metadata import MetadataStore
 from ml_metadata.proto import metadata_store_pb2 as mlmd
 from tensorflow_metadata.proto.v0.anomalies_pb2 import Anomalies
-from tfx.orchestration.metadata import sqlite_metadata_connection_config
 
+from tfx_pipeline.metadata import executions_of, open_store, outputs_of, pipeline_runs
 from tfx_pipeline.pipeline import FLOORS, MODEL
 
 Metrics = dict[str, float]
@@ -42,6 +41,13 @@ class Outcome:
     pushed_path: str | None
     examples_uri: str
 
+    def accuracy(self) -> dict[str, Metrics]:
+        """HR and NDCG of every model, as people are shown them."""
+        return {
+            model: {name: value for name, value in metrics.items() if name.split("@")[0] in ("HR", "NDCG")}
+            for model, metrics in self.metrics.items()
+        }
+
 
 def read_outcome(metadata_path: Path) -> Outcome:
     """Reads the newest run of a metadata file.
@@ -49,13 +55,12 @@ def read_outcome(metadata_path: Path) -> Outcome:
     Raises:
         LookupError: the file has no finished run.
     """
-    store = MetadataStore(sqlite_metadata_connection_config(str(metadata_path)))
-    runs = store.get_contexts_by_type("pipeline_run")
+    store = open_store(metadata_path)
+    runs = pipeline_runs(store)
     if not runs:
         raise LookupError(f"{metadata_path} has no pipeline run.")
-    newest = max(runs, key=lambda run: run.create_time_since_epoch)
-    executions = {_component(store, execution): execution for execution in store.get_executions_by_context(newest.id)}
-    outputs = {name: _outputs(store, execution) for name, execution in executions.items()}
+    executions = executions_of(store, runs[-1])
+    outputs = {name: outputs_of(store, execution) for name, execution in executions.items()}
     evaluations = {
         name: tfma.load_eval_result(outputs[f"Evaluator.{name}"]["evaluation"].uri) for name in (*FLOORS, MODEL)
     }
@@ -88,21 +93,6 @@ def read_anomalies(uri: str) -> list[str]:
     return sentences
 
 
-def _component(store: MetadataStore, execution: mlmd.Execution) -> str:
-    nodes = [context for context in store.get_contexts_by_execution(execution.id) if context.type == "node"]
-    return nodes[0].name.split(".", 1)[1]
-
-
-def _outputs(store: MetadataStore, execution: mlmd.Execution) -> dict[str, mlmd.Artifact]:
-    events = store.get_events_by_execution_ids([execution.id])
-    produced = {
-        event.path.steps[0].key: event.artifact_id
-        for event in events
-        if event.type in (mlmd.Event.OUTPUT, mlmd.Event.INTERNAL_OUTPUT)
-    }
-    return {key: store.get_artifacts_by_id([artifact])[0] for key, artifact in produced.items()}
-
-
 def _started(named: tuple[str, mlmd.Execution]) -> int:
     return named[1].create_time_since_epoch
 
@@ -115,11 +105,11 @@ def _step(name: str, execution: mlmd.Execution) -> Step:
 
 
 def _metrics(raw: dict[str, Any] | None) -> Metrics:
-    """The plain values, without the differences to the baseline that TFMA puts beside them."""
+    """The values, without their intervals and the differences to the baseline that TFMA puts beside them."""
     return {
-        name: value["doubleValue"]
+        name: value["doubleValue"] if "doubleValue" in value else value["boundedValue"]["value"]
         for name, value in (raw or {}).items()
-        if "doubleValue" in value and not name.endswith("_diff")
+        if value.keys() & {"doubleValue", "boundedValue"} and not name.endswith("_diff")
     }
 
 

@@ -143,10 +143,11 @@ def build_pipeline(
             schema=data.schema.outputs["schema"],
         )
 
+    categories = bool(config.data.items_path)
     steps: list[BaseComponent] = list(data)
     for floor in FLOORS:
         floor_trainer = train("tfx_pipeline.modules.floors.run_fn", {"floor": floor}).with_id(f"Trainer.{floor}")
-        floor_evaluator = evaluate(floor_trainer, evaluation_config(config.evaluation, judge=False), None)
+        floor_evaluator = evaluate(floor_trainer, evaluation_config(config.evaluation, False, categories), None)
         steps += [floor_trainer, floor_evaluator.with_id(f"Evaluator.{floor}")]
 
     last_blessed = last_blessed_model()
@@ -160,7 +161,7 @@ def build_pipeline(
         executor=ExecutorClassSpec(ClusterTrainer) if config.training.strategy in CLUSTERED else None,
     ).with_id(f"Trainer.{MODEL}")
     evaluator = evaluate(
-        trainer, evaluation_config(config.evaluation, judge=True), last_blessed.outputs["model"]
+        trainer, evaluation_config(config.evaluation, True, categories), last_blessed.outputs["model"]
     ).with_id(f"Evaluator.{MODEL}")
     pusher = components.Pusher(
         model=trainer.outputs["model"],

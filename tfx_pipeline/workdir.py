@@ -3,6 +3,12 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from dimerec_tf.errors import DimeRecError
+
+
+class NoRuns(DimeRecError, LookupError):
+    """There is no run to tell anything of."""
+
 
 @dataclass(frozen=True)
 class Workdir:
@@ -17,6 +23,18 @@ class Workdir:
     @property
     def metadata(self) -> Path:
         return self.root / "metadata.sqlite"
+
+    def existing_metadata(self) -> Path:
+        """The same file, which ML Metadata would otherwise make.
+
+        Raises:
+            NoRuns: there is none.
+        """
+        if not self.metadata.exists():
+            raise NoRuns(
+                f"There is no {self.metadata}: name the --workdir of `dimerec pipeline run` or `dimerec demo`."
+            )
+        return self.metadata
 
     @property
     def rejected(self) -> Path:

@@ -137,6 +137,8 @@ def _print_places(config: Config, workdir: Path) -> None:
         f"\nEverything is under [bold]{workdir}[/]: summary.json, artifacts/, metadata.sqlite, pipeline.log, "
         f"rejected_rows/, serving/.\nServe it yourself:\n"
         f"  .venv/bin/dimerec serve --model-base-path {serving}\n"
-        f"  .venv/bin/dimerec recommend --user-history 50,181,172 --titles {workdir / 'items.csv'}",
+        f"  .venv/bin/dimerec recommend --user-history 50,181,172 --titles {workdir / 'items.csv'}\n"
+        f"See its metrics by slice:\n"
+        f"  .venv/bin/dimerec dashboard --workdir {workdir} --titles {workdir / 'items.csv'} --serve",
         soft_wrap=True,
     )

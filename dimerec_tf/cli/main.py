@@ -12,6 +12,7 @@ from rich.markup import escape
 from dimerec_tf.cli import (
     bench,
     bench_incremental,
+    dashboard,
     data,
     demo,
     experiment,
@@ -37,6 +38,7 @@ app.add_typer(data.app, name="data")
 app.add_typer(pipeline.app, name="pipeline")
 app.add_typer(experiment.app, name="experiment")
 app.command()(demo.demo)
+app.command()(dashboard.dashboard)
 app.command()(serve.serve)
 app.command()(recommend.recommend)
 app.command()(loadtest.loadtest)

@@ -147,7 +147,7 @@ def protocol_line(config: Config) -> str:
 def print_outcome(config: Config, outcome: "Outcome") -> None:
     for anomaly in outcome.anomalies:
         console.print(f"[yellow]warning:[/] {escape(anomaly)}", highlight=False, soft_wrap=True)
-    console.print(metric_table(protocol_line(config), outcome.metrics))
+    console.print(metric_table(protocol_line(config), outcome.accuracy()))
     if outcome.pushed_version is not None:
         console.print(
             f"Blessed and pushed as version [bold]{outcome.pushed_version}[/] to {outcome.pushed_path}", soft_wrap=True

@@ -2,7 +2,9 @@
 
 from collections.abc import Callable
 
+import numpy as np
 import tensorflow as tf
+from numpy.typing import NDArray
 
 from dimerec_tf.export.request import Request, asks_no_categories, bounded, checked_weights
 from dimerec_tf.features import ItemVocabulary
@@ -27,6 +29,7 @@ class RecommenderModule(tf.Module):
         vocabulary: maps ids to rows and back.
         max_k: the largest `k` a request may ask for.
         categories: of the catalogue; without them no request may ask for any, nor for diversity.
+        train_events: how many training events each row has, `[num_items + 1]`, which the Evaluator's signature tells.
 
     Attributes:
         has_queries: whether the model compares vectors of users and items.
@@ -40,12 +43,15 @@ class RecommenderModule(tf.Module):
         vocabulary: ItemVocabulary,
         max_k: int,
         categories: ItemCategories | None,
+        train_events: NDArray[np.int64] | None = None,
     ) -> None:
         super().__init__()
         self.retriever = retriever
         self.categories = categories
         self.vocabulary = vocabulary
         self.max_k = max_k
+        # A variable, not a constant, as in `ItemVocabulary`.
+        self.train_events = None if train_events is None else tf.Variable(train_events, False, name="train_events")
         model = retriever.scorer.model if isinstance(retriever.scorer, ModelScorer) else None
         self.has_queries = model is not None
         self.walker = model if isinstance(model, DimeRec) else None

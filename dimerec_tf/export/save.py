@@ -26,13 +26,27 @@ from dimerec_tf.retrieval.exact import ExactRetriever, ModelScorer, Scorer
 RECORD = "assets.extra/dimerec.json"
 
 
-def save_exact(scorer: Scorer, vocabulary_file: Path, config: Config, path: Path) -> None:
+def save_exact(
+    scorer: Scorer,
+    vocabulary_file: Path,
+    config: Config,
+    path: Path,
+    train_events: NDArray[np.int64] | None = None,
+) -> None:
     """Exports with core TensorFlow ops only: stock TF Serving loads it. With categories if there is an item file.
+
+    Args:
+        scorer: what recommends.
+        vocabulary_file: the catalogue.
+        config: `export` says how.
+        path: where the SavedModel goes.
+        train_events: how many training events each row has, `[num_items + 1]`; without them an Evaluator cannot count
+            how popular recommended items are.
 
     Raises:
         ItemsError: there is one and it cannot be used.
     """
-    _save(ExactRetriever(scorer), vocabulary_file, config, path, {"index": "exact"})
+    _save(ExactRetriever(scorer), vocabulary_file, config, path, {"index": "exact"}, train_events)
 
 
 def save_indexed(
@@ -77,12 +91,13 @@ def _save(
     config: Config,
     path: Path,
     index: dict[str, Any],
+    train_events: NDArray[np.int64] | None = None,
 ) -> None:
     vocabulary = ItemVocabulary(vocabulary_file)
     categories = _categories(config.data, vocabulary)
-    module = RecommenderModule(retriever, vocabulary, config.export.max_k, categories)
+    module = RecommenderModule(retriever, vocabulary, config.export.max_k, categories, train_events)
     signatures = serving_signatures(module, config.export.default_k)
-    signatures |= evaluator_signatures(signatures["serving_default"], vocabulary, config.evaluation)
+    signatures |= evaluator_signatures(signatures["serving_default"], module, config.evaluation)
     tf.saved_model.save(
         module,
         str(path),

@@ -21,11 +21,13 @@ class ItemCategories(tf.Module):
 
     Attributes:
         count: how many categories there are.
+        names: string `[count + 1]`, by number; '' for 0, which is none.
     """
 
     def __init__(self, categories: Categories) -> None:
         super().__init__(name="item_categories")
         self.count = len(categories.names)
+        self.names = tf.constant(["", *categories.names])
         self.num_items = len(categories.of_rows) - 1
         numbers = tf.lookup.KeyValueTensorInitializer(categories.names, tf.range(1, self.count + 1))
         self.table = tf.lookup.StaticHashTable(numbers, default_value=0)

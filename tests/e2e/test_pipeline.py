@@ -19,7 +19,9 @@ from dimerec_tf.cli import main
 from dimerec_tf.cli.pipeline import NotBlessed, print_outcome, require_blessing
 from dimerec_tf.data.splits import load_splits
 from dimerec_tf.data.vocabulary import Encoder
+from dimerec_tf.evaluation.benchmark import Benchmark
 from dimerec_tf.export.save import RECORD
+from dimerec_tf.metrics.lists import summarise_lists
 from dimerec_tf.metrics.ranking import summarise
 from serving.client.client import RecommendClient
 from serving.client.recommender import Recommender
@@ -49,9 +51,9 @@ def test_a_good_model_is_blessed_and_pushed_beside_its_floors(first: Run) -> Non
     print_outcome(first.config, outcome)
 
 
-def test_slices_cover_history_length_and_target_popularity(first: Run) -> None:
+def test_slices_cover_history_length_target_popularity_time_and_category(first: Run) -> None:
     names = {name.split("=")[0] for name in first.outcome.slices["dimerec"]}
-    assert names == {"history_length", "target_popularity"}
+    assert names == {"history_length", "target_popularity", "time", "category"}
 
 
 def test_training_leaves_no_checkpoint_behind(first: Run) -> None:
@@ -162,9 +164,20 @@ def evaluated(first: Run) -> list[tuple[list[str], list[str]]]:
     targets = [target for _, _, target in examples]
     ranks = [[row.index(item) + 1.0 if item in row else np.inf] for row, item in zip(lists, targets, strict=True)]
     counted = summarise(np.array(ranks), (10, 20))
-    for name, value in first.outcome.metrics["dimerec"].items():
-        assert counted[name] == pytest.approx(value)
+    for name, value in counted.items():
+        assert first.outcome.metrics["dimerec"][name] == pytest.approx(value)
     return [(history, row) for (_, history, _), row in zip(examples, lists, strict=True)]
+
+
+def test_the_evaluator_counts_what_lists_are_like_as_the_benchmark_does(
+    first: Run, evaluated: list[tuple[list[str], list[str]]]
+) -> None:
+    benchmark = Benchmark(first.config.data)
+    assert benchmark.categories
+    rows = np.array([[benchmark.encoder.row(item) for item in row] for _, row in evaluated])
+    expected = summarise_lists(rows, benchmark.counts, (10, 20), benchmark.categories.matrix())
+    for name, value in expected.items():
+        assert first.outcome.metrics["dimerec"][name] == pytest.approx(value)
 
 
 @pytest.mark.parametrize("export", EXPORTS)

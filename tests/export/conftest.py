@@ -11,7 +11,7 @@ from dimerec_tf.config import Config, DataConfig, parse_config
 from dimerec_tf.export.save import save_exact, save_indexed
 from dimerec_tf.models.dimerec import DimeRec
 from dimerec_tf.retrieval.exact import ModelScorer
-from tests.export.served import CATEGORIES_OF, IDS, NUM_ITEMS, Served
+from tests.export.served import CATEGORIES_OF, IDS, NUM_ITEMS, TRAIN_EVENTS, Served
 
 
 @pytest.fixture(scope="session")
@@ -49,7 +49,7 @@ def exports(
     paths = {name: root / name for name in ("exact", *config.export.indexes)}
     own_vocabulary = root / vocabulary.name
     own_vocabulary.write_bytes(vocabulary.read_bytes())
-    save_exact(scorer, own_vocabulary, config, paths["exact"])
+    save_exact(scorer, own_vocabulary, config, paths["exact"], TRAIN_EVENTS)
     histories = np.random.default_rng(8).integers(1, NUM_ITEMS + 1, (40, 6))
     for index in config.export.indexes:
         save_indexed(index, scorer, histories, own_vocabulary, config, paths[index])

@@ -9,6 +9,7 @@ import tensorflow as tf
 NUM_ITEMS = 300
 IDS = [f"item-{row}" for row in range(1, NUM_ITEMS + 1)]
 CATEGORIES = ("Drama", "Noir", "War", "Western")
+TRAIN_EVENTS = np.array([0, *range(NUM_ITEMS + 1, 1, -1)])
 # Of every 16 items one has none of the four, one has all, and so on.
 CATEGORIES_OF = {item: [name for bit, name in enumerate(CATEGORIES) if row >> bit & 1] for row, item in enumerate(IDS)}
 

@@ -9,10 +9,13 @@ import tensorflow as tf
 from tensorflow.core.protobuf.saved_model_pb2 import SavedModel
 
 from dimerec_tf.config import Config
+from dimerec_tf.data.items import Categories
 from dimerec_tf.evaluation.evaluator import compile_search, retrieve, target_ranks
+from dimerec_tf.export.evaluation import category_slices
 from dimerec_tf.export.save import RECORD
+from dimerec_tf.retrieval.categories import ItemCategories
 from dimerec_tf.retrieval.exact import ExactRetriever, ModelScorer
-from tests.export.served import CATEGORIES, IDS, NUM_ITEMS, Served, example
+from tests.export.served import CATEGORIES, CATEGORIES_OF, IDS, NUM_ITEMS, TRAIN_EVENTS, Served, example
 
 RNG = np.random.default_rng(9)
 
@@ -130,6 +133,40 @@ def test_slices_name_history_length_and_target_popularity(exports: dict[str, Pat
         b"rest",
         b"unknown",
     ]
+
+
+def test_slices_name_each_category_of_the_target_and_its_period(exports: dict[str, Path]) -> None:
+    """One without a category is of `none`, one outside the catalogue too."""
+    model = tf.saved_model.load(str(exports["exact"]))
+    targets = ["item-1", "item-2", "item-16", "?"]
+    examples = [example(history_item_ids=[], target_item_id=[target], target_period=["1 of 4"]) for target in targets]
+    slices = model.signatures["slices"](tf.constant([*examples, example(target_item_id=["item-2"])]))
+    named = [{name.decode() for name in row} for row in slices["category"].numpy()]
+    assert named == [{"none"}, {"Drama"}, {"Drama", "Noir", "War", "Western"}, {"none"}, {"Drama"}]
+    assert slices["time"].numpy().tolist() == [b"1 of 4"] * 4 + [b"unknown"]
+
+
+def test_categories_beyond_the_thirty_largest_are_one_slice() -> None:
+    """Row r of 40 has the r-th category, and row 41 once more the last thirty."""
+    names = [f"c{number:02}" for number in range(1, 41)]
+    categories = ItemCategories(Categories(names, [[], *([place] for place in range(40)), [*range(10, 40)]]))
+    slices = category_slices(categories)(tf.range(42, dtype=tf.int64)).numpy()
+    named = [{name.decode() for name in row} for row in slices]
+    assert named[:11] == [{"none"}, *[{"other"}] * 10]
+    assert named[11:] == [*({name} for name in names[10:]), set(names[10:])]
+
+
+def test_the_evaluator_learns_what_is_known_of_the_ids(exports: dict[str, Path], popularity: Served) -> None:
+    model = tf.saved_model.load(str(exports["exact"]))
+    asked = tf.constant([example(history_item_ids=["item-3"], target_item_id=["item-1"])] * 2)
+    answer = {name: value.numpy() for name, value in model.signatures["evaluate"](asked).items()}
+    ids = [item.decode() for item in answer["topk_item_id"][1]]
+    assert answer["topk_train_events"][1].tolist() == [TRAIN_EVENTS[IDS.index(item) + 1] for item in ids]
+    numbers = [set(own[own > 0].tolist()) for own in answer["topk_categories"][1]]
+    assert numbers == [{CATEGORIES.index(name) + 1 for name in CATEGORIES_OF[item]} for item in ids]
+    assert answer["catalogue_items"].tolist() == [NUM_ITEMS] * 2
+    assert answer["catalogue_train_events"].tolist() == [TRAIN_EVENTS.sum()] * 2
+    assert set(popularity.run("evaluate", examples=asked.numpy())) == {"topk_item_id", "catalogue_items"}
 
 
 def test_the_record_says_what_was_exported(exports: dict[str, Path], config: Config) -> None:

@@ -35,15 +35,19 @@ class Output(NamedTuple):
 
     def split(self, name: str) -> list[UserExample]:
         """Examples in the order of the files."""
+        return [self._decode(example, name) for example in self.raw_split(name)]
+
+    def raw_split(self, name: str) -> list[tf.train.Example]:
         uri = artifact_utils.get_split_uri([self.examples], name)
         files = sorted(tf.io.gfile.glob(f"{uri}/*"))
         records = tf.data.TFRecordDataset(files, compression_type="GZIP").as_numpy_iterator()
-        return [self._decode(tf.train.Example.FromString(record)) for record in records]
+        return [tf.train.Example.FromString(record) for record in records]
 
     @staticmethod
-    def _decode(example: tf.train.Example) -> UserExample:
+    def _decode(example: tf.train.Example, split: str) -> UserExample:
         features = {key: [v.decode() for v in f.bytes_list.value] for key, f in example.features.feature.items()}
-        assert set(features) == {"user_id", "history_item_ids", "target_item_id"}
+        period = {"target_period"} if split == "test" else set()
+        assert set(features) == {"user_id", "history_item_ids", "target_item_id"} | period
         (user,), targets = features["user_id"], features["target_item_id"]
         return UserExample(user, features["history_item_ids"], targets)
 
@@ -88,6 +92,25 @@ def test_it_writes_what_load_splits_gives(log, tmp_path, split):
     ]
     assert len(rejected[0]) == 6 and sorted(rejected[0]) == sorted(rejected[1])
     assert (output.rejected / "summary.json").read_text() == (tmp_path / "memory" / "summary.json").read_text()
+
+
+def test_test_targets_lie_in_periods_of_equally_many(tmp_path):
+    """User n's last event is on day n of January 2020."""
+    day = [1577836800 + 86400 * number for number in range(1, 13)]
+    rows = [f"u{number},i{place},{end + place - 3}" for number, end in enumerate(day, 1) for place in range(4)]
+    (tmp_path / "log.csv").write_text(HEADER + "\n".join(rows[::-1]) + "\n")
+    examples = run(DataConfig(path=str(tmp_path / "log.csv")), tmp_path / "out").raw_split("test")
+    periods = {}
+    for example in examples:
+        features = example.features.feature
+        (user,), (period,) = (features[name].bytes_list.value for name in ("user_id", "target_period"))
+        periods.setdefault(period.decode(), []).append(int(user[1:]))
+    assert {name: sorted(users) for name, users in periods.items()} == {
+        "1 of 4: 2020-01-02 to 2020-01-04": [1, 2, 3],
+        "2 of 4: 2020-01-05 to 2020-01-07": [4, 5, 6],
+        "3 of 4: 2020-01-08 to 2020-01-10": [7, 8, 9],
+        "4 of 4: 2020-01-11 to 2020-01-13": [10, 11, 12],
+    }
 
 
 def test_the_same_log_gives_the_same_files(log, tmp_path):

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import numpy as np
 from tfx.components.trainer.fn_args_utils import FnArgs
 
 from dimerec_tf.baselines.popularity import Popularity
@@ -19,4 +20,5 @@ def run_fn(fn_args: FnArgs) -> None:
         scorer = Popularity.fit(sequences, items)
     else:
         scorer = SequentialRules.fit(sequences, items, config.evaluation.rules_window)
-    save_exact(scorer, vocabulary_file(fn_args), config, Path(fn_args.serving_model_dir))
+    events = np.bincount(sequences.rows, minlength=items + 1)
+    save_exact(scorer, vocabulary_file(fn_args), config, Path(fn_args.serving_model_dir), events)

@@ -5,6 +5,7 @@ import shutil
 from functools import partial
 from pathlib import Path
 
+import numpy as np
 from keras_tuner import HyperParameters
 from tfx.components.trainer.fn_args_utils import FnArgs
 
@@ -49,16 +50,18 @@ def run_fn(fn_args: FnArgs) -> None:
     if previous:
         loaded = load_model(previous)
         ids = extended_catalogue(read_vocabulary(catalogue), loaded.ids)
+        items = len(ids)
         catalogue = Path(fn_args.model_run_dir) / catalogue.name
         Encoder(ids).save(catalogue)
-        model = trained(shortened(config), sequences, len(ids), start=WarmStart(loaded, config, ids))
+        model = trained(shortened(config), sequences, items, start=WarmStart(loaded, config, ids))
     else:
-        model = trained(config, sequences, num_items(fn_args))
+        items = num_items(fn_args)
+        model = trained(config, sequences, items)
     if not is_chief(strategy):
         raise SystemExit  # TFX's executor would ask for an export
     scorer = ModelScorer(model)
     exact_path = Path(fn_args.serving_model_dir)
-    save_exact(scorer, catalogue, config, exact_path)
+    save_exact(scorer, catalogue, config, exact_path, np.bincount(sequences.rows, minlength=items + 1))
     histories = sample_histories(sequences, config.model.max_history)
     for index in config.export.indexes:
         path = index_folder(exact_path, index)

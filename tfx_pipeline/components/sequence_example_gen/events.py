@@ -14,9 +14,11 @@ from apache_beam.metrics import Metrics
 from dimerec_tf.config import ConfigError, DataConfig, SplitConfig
 from dimerec_tf.data.boundaries import Boundaries, TimeCounts, resolve_boundaries
 from dimerec_tf.data.log_reader import EventBatch, LogError, read_file
+from dimerec_tf.data.periods import Periods
 from dimerec_tf.data.protocols import UserExample, split_user
 from dimerec_tf.data.rejects import RejectedRow
 from dimerec_tf.data.splits import duplicate_row, order_events
+from dimerec_tf.features import PERIOD
 
 TIMES, REJECTED, FAILURES, KEPT = "times", "rejected", "failures", "kept"
 _METRICS = "dimerec"
@@ -88,7 +90,10 @@ class ResolveBoundaries(beam.DoFn):
 
 
 class SplitUser(beam.DoFn):
-    """(user id, packs) -> serialised examples, tagged with their split; rejected rows and kept events beside them."""
+    """(user id, packs) -> (time of the target, serialised example), tagged with the split.
+
+    Rejected rows and kept events are beside them.
+    """
 
     def __init__(self, data: DataConfig) -> None:
         self._data = data
@@ -112,7 +117,15 @@ class SplitUser(beam.DoFn):
         self._kept.inc(len(user.items))
         yield beam.pvalue.TaggedOutput(KEPT, len(user.items))
         for name, example in split_user(user, boundaries).items():
-            yield beam.pvalue.TaggedOutput(name, to_tf_example(example).SerializeToString(deterministic=True))
+            time = user.times[len(example.history)].item()
+            yield beam.pvalue.TaggedOutput(name, (time, to_tf_example(example).SerializeToString(deterministic=True)))
+
+
+def with_period(timed: tuple[float, bytes], periods: Periods) -> bytes:
+    """(time of the target, serialised example) -> the example with the feature `target_period` bytes[1]."""
+    example = tf.train.Example.FromString(timed[1])
+    example.features.feature[PERIOD].bytes_list.value.append(periods.name_of(timed[0]).encode())
+    return example.SerializeToString(deterministic=True)
 
 
 def to_tf_example(example: UserExample) -> tf.train.Example:

@@ -23,6 +23,7 @@ from tfx.utils import proto_utils
 
 from dimerec_tf.config import DataConfig
 from dimerec_tf.data.log_reader import LOG_SUFFIXES, LogError, is_log_file
+from dimerec_tf.data.periods import Periods
 from dimerec_tf.data.protocols import SPLIT_NAMES
 from dimerec_tf.data.rejects import REJECTED_FILE, SUMMARY_FILE, Summary
 from dimerec_tf.data.splits import no_events, no_examples
@@ -36,6 +37,7 @@ from tfx_pipeline.components.sequence_example_gen.events import (
     ResolveBoundaries,
     SplitUser,
     find_files,
+    with_period,
 )
 
 ALL_FILES = "*"
@@ -65,7 +67,8 @@ class Settings:
 class Executor(BaseExampleGenExecutor):
     """Writes splits train, eval and test, one example per user at most.
 
-    Features: `user_id` bytes[1], `history_item_ids` bytes[n], n >= 0, oldest first, `target_item_id` bytes[1]. The
+    Features: `user_id` bytes[1], `history_item_ids` bytes[n], n >= 0, oldest first, `target_item_id` bytes[1]; in the
+    test split also `target_period` bytes[1], which of the periods of equally many targets this one's lies in. The
     content of a split depends on the log alone; with one in-memory worker so does the order of its rows, which is why
     nothing is shuffled here.
     """
@@ -108,7 +111,11 @@ class Executor(BaseExampleGenExecutor):
             | "Split" >> beam.ParDo(SplitUser(settings.data), boundaries).with_outputs(REJECTED, KEPT, *SPLIT_NAMES)
         )
         _write_reports((read[REJECTED], users[REJECTED]), users[KEPT], tuple(failures), settings)
-        return {name: users[name] for name in SPLIT_NAMES}
+        *untimed, test = SPLIT_NAMES
+        return {
+            **{name: users[name] | f"Untimed[{name}]" >> beam.Values() for name in untimed},
+            test: _with_periods(users[test]),
+        }
 
     def Do(
         self,
@@ -147,6 +154,17 @@ def _log_files(exec_properties: dict[str, Any]) -> list[str]:
     if not files:
         raise LogError(f"No log at {base}/{pattern}: data.path needs files ending in {', '.join(LOG_SUFFIXES)}.")
     return files
+
+
+def _with_periods(timed: beam.PCollection) -> beam.PCollection:
+    """(time of the target, serialised example) -> serialised examples, each with the period of its time."""
+    periods = (
+        timed
+        | "TargetTimes" >> beam.Keys()
+        | "AllTargetTimes" >> beam.combiners.ToList()
+        | "Periods" >> beam.Map(Periods.of)
+    )
+    return timed | "WithPeriod" >> beam.Map(with_period, beam.pvalue.AsSingleton(periods))
 
 
 def _write_reports(

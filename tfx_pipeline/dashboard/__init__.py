@@ -1,0 +1,1 @@
+"""A folder of pages about a pipeline's runs."""
