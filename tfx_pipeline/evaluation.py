@@ -3,11 +3,11 @@
 import tensorflow_model_analysis as tfma
 from google.protobuf.wrappers_pb2 import BoolValue
 
-from dimerec_tf.config import ConfigError, EvaluationConfig
+from dimerec_tf.config import ConfigError
+from dimerec_tf.config_evaluation import SLICE_NAMES, EvaluationConfig, SliceThresholds
 from dimerec_tf.features import TARGET
 from tfx_pipeline.tfma_metrics import retrieval
 
-SLICES = ("history_length", "target_popularity")
 TEST_SPLIT = "test"
 BLESSING_METRIC = "HR@10"
 
@@ -35,7 +35,7 @@ def evaluation_config(evaluation: EvaluationConfig, judge: bool) -> tfma.EvalCon
                     class_name=type(metric).__name__,
                     module=retrieval.__name__,
                     config=f'{{"top_k": {k}, "name": "{metric.name}"}}',
-                    per_slice_thresholds=[_threshold(evaluation)] if judge and metric.name == BLESSING_METRIC else [],
+                    per_slice_thresholds=_thresholds(evaluation) if judge and metric.name == BLESSING_METRIC else [],
                 )
             )
     return tfma.EvalConfig(
@@ -49,19 +49,27 @@ def evaluation_config(evaluation: EvaluationConfig, judge: bool) -> tfma.EvalCon
             )
         ],
         metrics_specs=[tfma.MetricsSpec(metrics=metrics)],
-        slicing_specs=[tfma.SlicingSpec(), *(tfma.SlicingSpec(feature_keys=[name]) for name in SLICES)],
+        slicing_specs=[tfma.SlicingSpec(), *(tfma.SlicingSpec(feature_keys=[name]) for name in SLICE_NAMES)],
         options=tfma.Options(include_default_metrics=BoolValue(value=False)),
     )
 
 
-def _threshold(evaluation: EvaluationConfig) -> tfma.PerSliceMetricThreshold:
-    """An absolute floor and no more than a given drop against the last blessed model, on the overall slice."""
+def _thresholds(evaluation: EvaluationConfig) -> list[tfma.PerSliceMetricThreshold]:
+    """Overall and for each configured slice."""
+    return [
+        _threshold(tfma.SlicingSpec(), evaluation),
+        *(_threshold(tfma.SlicingSpec(feature_values={part.feature: part.value}), part) for part in evaluation.slices),
+    ]
+
+
+def _threshold(slicing: tfma.SlicingSpec, limits: EvaluationConfig | SliceThresholds) -> tfma.PerSliceMetricThreshold:
+    """An absolute floor and no more than a given drop against the last blessed model, on one slice."""
     return tfma.PerSliceMetricThreshold(
-        slicing_specs=[tfma.SlicingSpec()],
+        slicing_specs=[slicing],
         threshold=tfma.MetricThreshold(
-            value_threshold=tfma.GenericValueThreshold(lower_bound={"value": evaluation.min_hit_rate_at_10}),
+            value_threshold=tfma.GenericValueThreshold(lower_bound={"value": limits.min_hit_rate_at_10}),
             change_threshold=tfma.GenericChangeThreshold(
-                direction=tfma.MetricDirection.HIGHER_IS_BETTER, absolute={"value": -evaluation.max_drop_at_10}
+                direction=tfma.MetricDirection.HIGHER_IS_BETTER, absolute={"value": -limits.max_drop_at_10}
             ),
         ),
     )

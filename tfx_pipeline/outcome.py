@@ -5,12 +5,12 @@ from pathlib import Path
 from typing import Any
 
 import tensorflow_model_analysis as tfma
-from ml_metadata import MetadataStore
 from ml_metadata.proto import metadata_store_pb2 as mlmd
-from tensorflow_metadata.proto.v0.anomalies_pb2 import Anomalies
-from tfx.orchestration.metadata import sqlite_metadata_connection_config
 
+from tfx_pipeline.anomalies import read_anomalies
+from tfx_pipeline.metadata import executions_of_run, open_store, outputs_of
 from tfx_pipeline.pipeline import FLOORS, MODEL
+from tfx_pipeline.refusals import refusals
 
 Metrics = dict[str, float]
 
@@ -28,8 +28,8 @@ class Step:
 class Outcome:
     """A finished run.
 
-    `anomalies` say what in the data is not as the reviewed schema has it, which stops nothing. `metrics` and `slices`
-    are keyed by model (floors first), then metric; a slice is named `feature=value`.
+    `anomalies` say what in the data is not as `watching` and the reviewed schema have it, and stopped nothing.
+    `metrics` and `slices` are keyed by model (floors first), then metric; a slice is named `feature=value`.
     """
 
     steps: list[Step]
@@ -49,13 +49,13 @@ def read_outcome(metadata_path: Path) -> Outcome:
     Raises:
         LookupError: the file has no finished run.
     """
-    store = MetadataStore(sqlite_metadata_connection_config(str(metadata_path)))
+    store = open_store(metadata_path)
     runs = store.get_contexts_by_type("pipeline_run")
     if not runs:
         raise LookupError(f"{metadata_path} has no pipeline run.")
     newest = max(runs, key=lambda run: run.create_time_since_epoch)
-    executions = {_component(store, execution): execution for execution in store.get_executions_by_context(newest.id)}
-    outputs = {name: _outputs(store, execution) for name, execution in executions.items()}
+    executions = executions_of_run(store, newest.id)
+    outputs = {name: outputs_of(store, execution) for name, execution in executions.items()}
     evaluations = {
         name: tfma.load_eval_result(outputs[f"Evaluator.{name}"]["evaluation"].uri) for name in (*FLOORS, MODEL)
     }
@@ -64,43 +64,15 @@ def read_outcome(metadata_path: Path) -> Outcome:
     is_pushed = pushed["pushed"].int_value == 1
     return Outcome(
         steps=[_step(name, execution) for name, execution in sorted(executions.items(), key=_started)],
-        anomalies=read_anomalies(outputs["ExampleValidator"]["anomalies"].uri),
-        metrics={name: _metrics(result.get_metrics_for_slice(())) for name, result in evaluations.items()},
+        anomalies=read_anomalies(outputs["DataWatch"]["anomalies"].uri),
+        metrics={name: plain_values(result.get_metrics_for_slice(())) for name, result in evaluations.items()},
         slices={name: _slices(result) for name, result in evaluations.items()},
         blessed=blessing.custom_properties["blessed"].int_value == 1,
-        refusals=_refusals(outputs[f"Evaluator.{MODEL}"]["evaluation"].uri),
+        refusals=refusals(tfma.load_validation_result(outputs[f"Evaluator.{MODEL}"]["evaluation"].uri)),
         pushed_version=int(pushed["pushed_version"].string_value) if is_pushed else None,
         pushed_path=pushed["pushed_destination"].string_value if is_pushed else None,
         examples_uri=outputs["SequenceExampleGen"]["examples"].uri,
     )
-
-
-def read_anomalies(uri: str) -> list[str]:
-    """A sentence for each anomaly that ExampleValidator found, by split."""
-    sentences = []
-    for file in sorted(Path(uri).glob("Split-*/SchemaDiff.pb")):
-        found = Anomalies.FromString(file.read_bytes())
-        infos = dict(found.anomaly_info)
-        if found.HasField("dataset_anomaly_info"):
-            infos["data set"] = found.dataset_anomaly_info
-        split = file.parent.name.removeprefix("Split-")
-        sentences += [f"{name} in the {split} split: {infos[name].description}" for name in sorted(infos)]
-    return sentences
-
-
-def _component(store: MetadataStore, execution: mlmd.Execution) -> str:
-    nodes = [context for context in store.get_contexts_by_execution(execution.id) if context.type == "node"]
-    return nodes[0].name.split(".", 1)[1]
-
-
-def _outputs(store: MetadataStore, execution: mlmd.Execution) -> dict[str, mlmd.Artifact]:
-    events = store.get_events_by_execution_ids([execution.id])
-    produced = {
-        event.path.steps[0].key: event.artifact_id
-        for event in events
-        if event.type in (mlmd.Event.OUTPUT, mlmd.Event.INTERNAL_OUTPUT)
-    }
-    return {key: store.get_artifacts_by_id([artifact])[0] for key, artifact in produced.items()}
 
 
 def _started(named: tuple[str, mlmd.Execution]) -> int:
@@ -114,7 +86,7 @@ def _step(name: str, execution: mlmd.Execution) -> Step:
     return Step(name, state, 0.0 if cached else milliseconds / 1000)
 
 
-def _metrics(raw: dict[str, Any] | None) -> Metrics:
+def plain_values(raw: dict[str, Any] | None) -> Metrics:
     """The plain values, without the differences to the baseline that TFMA puts beside them."""
     return {
         name: value["doubleValue"]
@@ -128,18 +100,5 @@ def _slices(result: tfma.EvalResult) -> dict[str, Metrics]:
     for key in result.get_slice_names():
         if key:
             (feature, value), *_ = key
-            named[f"{feature}={value}"] = _metrics(result.get_metrics_for_slice(key))
+            named[f"{feature}={value}"] = plain_values(result.get_metrics_for_slice(key))
     return named
-
-
-def _refusals(evaluation_uri: str) -> list[str]:
-    """One sentence for every threshold that was missed."""
-    result = tfma.load_validation_result(evaluation_uri)
-    sentences = []
-    for slice_result in result.metric_validations_per_slice:
-        for failure in slice_result.failures:
-            kind = "change against the last blessed model" if failure.metric_key.is_diff else "value"
-            sentences.append(f"{failure.metric_key.name}: its {kind} missed the threshold. {failure.message}".strip())
-    if result.missing_slices:
-        sentences.append("The test split has no examples to judge the model by.")
-    return sentences

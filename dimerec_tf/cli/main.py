@@ -16,6 +16,7 @@ from dimerec_tf.cli import (
     demo,
     experiment,
     figures,
+    lineage,
     loadtest,
     pipeline,
     recommend,
@@ -45,6 +46,7 @@ app.command()(bench.bench)
 app.command()(bench_incremental.bench_incremental)
 app.command()(figures.figures)
 app.command()(tune.tune)
+app.command()(lineage.lineage)
 
 
 def run() -> None:
