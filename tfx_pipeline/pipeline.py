@@ -57,6 +57,7 @@ def data_steps(config: Config, schema: str, rejected_dir: str, code_version: str
         statistics=statistics.outputs["statistics"],
         schema=reviewed.outputs["schema"],
         watching=config.watching.model_dump_json(),
+        code_version=code_version,
         requests=requests[-1].outputs["statistics"] if requests else None,
     )
     validates = config.training.validation or _tunes(config)

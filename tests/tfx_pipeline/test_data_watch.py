@@ -42,7 +42,7 @@ def watch(folder: Path, found: standard_artifacts.ExampleStatistics, requests=No
     Path(schema.uri).mkdir(parents=True)
     (Path(schema.uri) / "schema.pbtxt").write_text(SCHEMA.read_text())
     inputs = {"statistics": [found], "schema": [schema], **({"requests": [requests]} if requests else {})}
-    properties = {"watching": WatchingConfig(**settings).model_dump_json()}
+    properties = {"watching": WatchingConfig(**settings).model_dump_json(), "code_version": "1"}
     try:
         DataWatch.EXECUTOR_SPEC.executor_class().Do(inputs, {"anomalies": [anomalies]}, properties)
     finally:

@@ -31,11 +31,13 @@ def DataWatch(
     schema: InputArtifact[standard_artifacts.Schema],
     anomalies: OutputArtifact[standard_artifacts.ExampleAnomalies],
     watching: Parameter[str],
+    code_version: Parameter[str],
     requests: InputArtifact[standard_artifacts.ExampleStatistics] = None,
 ) -> None:
     """Validates every split with TFDV and writes what it found, as TFX's ExampleValidator does.
 
-    `watching` is the JSON of a `WatchingConfig`; `requests` are statistics of the request log, if there is one.
+    `watching` is the JSON of a `WatchingConfig`; `code_version` is part of the cache key;
+    `requests` are statistics of the request log, if there is one.
 
     Raises:
         DataAnomaly: something was found, and it is to stop the pipeline.
