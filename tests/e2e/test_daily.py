@@ -3,10 +3,12 @@
 from pathlib import Path
 
 import pytest
+import tensorflow as tf
 
 from dimerec_tf.cli.pipeline import run_pipeline
 from dimerec_tf.data.log_reader import LogError
 from tests.e2e.small_log import BAD_ROWS, NUM_ITEMS, NUM_USERS, small_config, write_log
+from tests.export.served import example
 from tfx_pipeline.lineage import read_lineage
 from tfx_pipeline.workdir import Workdir
 
@@ -37,14 +39,30 @@ def write_span_without_new_items(file: Path, number: int) -> None:
     file.write_text("\n".join([HEADER, *events]) + "\n")
 
 
+def write_requests(folder: Path) -> None:
+    """What a server was asked, as it logs it."""
+    folder.mkdir()
+    with tf.io.TFRecordWriter(str(folder / "requests-20260101T000000Z-0.tfrecord.gz"), "GZIP") as writer:
+        for start in range(NUM_ITEMS):
+            history = [f"i{start}", f"i{(start + 1) % NUM_ITEMS}"]
+            writer.write(example(history_item_ids=history))
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(3600)
 def test_the_next_span_is_one_command_and_a_broken_one_changes_nothing(tmp_path: Path) -> None:
     write_spans(tmp_path / "days")
+    write_requests(tmp_path / "requests")
     config = small_config(
         tmp_path,
         data={"path": str(tmp_path / "days" / "{SPAN}.csv"), "window": 3},
-        watching={"max_drift": 1.0, "min_users": 0.0, "anomalies": "stop"},
+        watching={
+            "max_drift": 1.0,
+            "min_users": 0.0,
+            "max_skew": 0.5,
+            "anomalies": "stop",
+            "request_log": str(tmp_path / "requests"),
+        },
         warm_start={"epochs": 1, "learning_rate": 1e-9},
         evaluation={"min_hit_rate_at_10": 0.1, "max_drop_at_10": 1.0},
     )
