@@ -8,12 +8,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+import yaml
 from rich.table import Table
 
 from dimerec_tf.cli.output import console, library_noise_in, metric_table
 
 if TYPE_CHECKING:
     from tfx_pipeline.lineage import Lineage
+
+PARAMETERS = ("seed", "model", "training", "warm_start")
 
 
 def lineage(
@@ -22,7 +25,9 @@ def lineage(
     name: Annotated[str, typer.Option(help="`name` of its configuration.")] = "dimerec",
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")] = False,
 ) -> None:
-    """Prints the data, the code, the settings and the models that a pushed version comes from, and its metrics.
+    """Prints the data, the code, the parameters and the models that a pushed version comes from, and its metrics.
+
+    With --json the whole configuration too.
 
     Example: dimerec lineage 3 --workdir build/my-shop
     """
@@ -55,7 +60,8 @@ def _print(found: "Lineage") -> None:
         facts.add_row(f"{step.step}, execution {step.execution}", step.uri)
     console.print(facts)
     console.print(metric_table("test split, in %", found.metrics))
-    console.print("Its whole configuration is part of --json.")
+    parameters = {section: found.config[section] for section in PARAMETERS}
+    console.print(yaml.safe_dump(parameters, sort_keys=False), markup=False, highlight=False)
 
 
 def _version(number: int | None) -> str:

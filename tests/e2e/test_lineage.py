@@ -40,6 +40,7 @@ def test_a_warm_start_leads_back_to_the_version_before_and_what_the_tuner_chose(
     with pytest.raises(SystemExit, match="0"):
         main.run()
     printed = capsys.readouterr().out
+    assert f"batch_size: {found['config']['training']['batch_size']}" in printed
     assert "warm start from" in printed and "version 1" in printed and found["code_version"] in printed
 
 
