@@ -119,7 +119,8 @@ class SplitUser(beam.DoFn):
         if cut:
             yield beam.pvalue.TaggedOutput(COUNTS, (CUT_USERS, 1))
             yield beam.pvalue.TaggedOutput(COUNTS, (CUT_EVENTS, cut))
-        spans = _of_spans(user_id, items, times, [self._span_splits.get(part.file) for part in packs], starts)
+        names = [self._span_splits.get(part.file) for part in packs]
+        spans = _of_spans(user_id, items, times, names, starts) if any(names) else {}
         for name, example in {**split_user(user, boundaries), **spans}.items():
             yield beam.pvalue.TaggedOutput(name, to_tf_example(example).SerializeToString(deterministic=True))
 
