@@ -45,7 +45,7 @@ def test_a_full_disk_leaves_nothing_half_written_and_the_next_run_everything(log
         f"A step could not write below {tmp_path} (File too large): make room and run again."
     )
     assert not list((tmp_path / "examples").rglob("data_tfrecord*.gz"))
-    (test,) = {len(example.history) for example in run(log, tmp_path).split("test")}
+    (test,) = {len(example.history) for example in run(log, tmp_path / "again").split("test")}
     assert test == EVENTS // 20 - 1
 
 
