@@ -37,11 +37,11 @@ def main(
     silence_native_logs()
     rows = []
     for size in events:
-        log = output / f"log-{size}"
+        log = output.resolve() / f"log-{size}"
         if not log.exists():
             write_log(log, size)
         for number in workers:
-            work = output / f"{size}-{number}"
+            work = output.resolve() / f"{size}-{number}"
             for component in MEASURED:
                 console.print(f"{size:,} events, {component}, workers: {number}", highlight=False)
                 kept = work / f"{component}.json"
