@@ -263,7 +263,7 @@ def test_records_of_another_schema_are_refused(tmp_path, event, message):
 @pytest.mark.parametrize("damage", [lambda content: content[: len(content) // 2], lambda content: b"x" * 40 + content])
 def test_damaged_records_are_refused_in_one_sentence(tmp_path, name, damage):
     event = {"user_id": [b"u"], "item_id": [b"a"], "timestamp": [1]}
-    file = records(tmp_path / name, *[event] * 300)
+    file = records(tmp_path / name, *[event] * 301)
     file.write_bytes(damage(file.read_bytes()))
     with pytest.raises(LogError, match=r"log\.tfrecord\S* cannot be read: it is damaged or no TFRecord") as refused:
         read(file)
