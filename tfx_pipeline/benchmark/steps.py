@@ -8,6 +8,7 @@ from tfx.orchestration.local.local_dag_runner import LocalDagRunner
 from tfx.orchestration.metadata import sqlite_metadata_connection_config
 from tfx.orchestration.pipeline import Pipeline
 
+from dimerec_tf.cli.output import library_noise_in
 from dimerec_tf.config import parse_config
 from dimerec_tf.measuring.alone import Rows
 from tfx_pipeline.local_runner import SCHEMA
@@ -31,16 +32,16 @@ def measure(log: Path, work: Path, component: str, events: int, workers: int) ->
     steps = data_steps(config, SCHEMA.read_text(encoding="utf-8"), str(work / "rejected"), "benchmark").in_order
     last = next(number for number, step in enumerate(steps, start=1) if step.id == component)
     metadata = work / "metadata.sqlite"
-    LocalDagRunner().run(
-        Pipeline(
-            pipeline_name="benchmark",
-            pipeline_root=str(work / "artifacts"),
-            components=steps[:last],
-            enable_cache=True,
-            metadata_connection_config=sqlite_metadata_connection_config(str(metadata)),
-            beam_pipeline_args=[f"--direct_running_mode={mode}", f"--direct_num_workers={workers}"],
-        )
+    pipeline = Pipeline(
+        pipeline_name="benchmark",
+        pipeline_root=str(work / "artifacts"),
+        components=steps[:last],
+        enable_cache=True,
+        metadata_connection_config=sqlite_metadata_connection_config(str(metadata)),
+        beam_pipeline_args=[f"--direct_running_mode={mode}", f"--direct_num_workers={workers}"],
     )
+    with library_noise_in(work / "pipeline.log"):
+        LocalDagRunner().run(pipeline)
     peak = _peak(resource.RUSAGE_SELF) + (workers * _peak(resource.RUSAGE_CHILDREN) if workers > 1 else 0)
     row = {
         "events": events,
