@@ -8,7 +8,7 @@ READY := $(VENV)/.ready-$(shell cat $(LOCK) setup.py scripts/setup_venv.sh 2>/de
 # Named by what it is made of, like READY.
 BROWSER := $(VENV)/.browser-$(shell cat requirements/browser/package-lock.json scripts/setup_browser.sh 2>/dev/null | cksum | cut -d' ' -f1)
 
-.PHONY: help setup demo test test-slow lint bench-100k bench-train bench-serving bench-incremental soak lock clean
+.PHONY: help setup demo test test-slow lint bench-100k bench-train bench-pipeline bench-serving bench-incremental soak lock clean
 
 help: ## Show this list
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-18s %s\n", $$1, $$2}'
@@ -46,6 +46,9 @@ bench-incremental: $(READY) ## A warm start against training from scratch on Mov
 
 soak: $(READY) ## Twenty minutes of faults against a server, with a verdict; needs an idle machine
 	@$(BIN)/python -m serving.soak --output docs/benchmarks/serving.json --picture docs/images/soak.png
+
+bench-pipeline: $(READY) ## Time and memory of ExampleGen, StatisticsGen and Transform, 1 and 10 million events (an hour)
+	@$(BIN)/python -m tfx_pipeline.benchmark
 
 bench-serving: $(READY) ## Search, load and where the time goes, up to a million items (hours; leave the machine alone)
 	@$(BIN)/python -m serving.benchmark

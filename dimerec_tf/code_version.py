@@ -4,7 +4,7 @@ import hashlib
 from pathlib import Path
 from types import ModuleType
 
-LEFT_OUT = ("cli", "figures", "measuring", "training_benchmark")
+LEFT_OUT = ("cli", "figures", "measuring", "training_benchmark", "benchmark")
 
 
 def code_version(*packages: ModuleType) -> str:

@@ -13,7 +13,7 @@ from typing import Annotated, Any, Literal, TypeVar
 import yaml
 from pydantic import Discriminator, Field, Tag, ValidationError, model_validator
 
-from dimerec_tf.config_base import Fraction, PositiveInt, Section
+from dimerec_tf.config_base import PositiveInt, Section
 from dimerec_tf.config_baselines import (
     ComiRecConfig,
     DiffuRecConfig,
@@ -23,13 +23,17 @@ from dimerec_tf.config_baselines import (
     MultVAEConfig,
     SASRecConfig,
 )
+from dimerec_tf.config_data import DATA_SWITCHES, DataConfig
+from dimerec_tf.config_evaluation import EVALUATION_SWITCHES, EvaluationConfig
 from dimerec_tf.config_model import DimeRecConfig
 from dimerec_tf.config_training import CLUSTERED, SWITCHES, TrainingConfig
 from dimerec_tf.config_tuning import TuningConfig
 from dimerec_tf.config_warm_start import WarmStartConfig
+from dimerec_tf.config_watching import WatchingConfig
 from dimerec_tf.errors import DimeRecError
 
 AnySection = TypeVar("AnySection", bound=Section)
+SECTION_SWITCHES = {"training": SWITCHES, "data": DATA_SWITCHES, "evaluation": EVALUATION_SWITCHES}
 
 
 def _kind(model: Any) -> str:
@@ -52,84 +56,6 @@ ModelConfig = Annotated[
 
 class ConfigError(DimeRecError, ValueError):
     """A configuration that cannot be used; the message names each key and what was received."""
-
-
-class SplitConfig(Section):
-    """How a log becomes train, eval and test.
-
-    `leave_one_out`: a user's last event is the test target, the one before it the validation target.
-    `global_time`: training sees only events before `eval_from`; a user's first event in `[eval_from, test_from)` is
-    the validation target and the first one from `test_from` on the test target, each with all earlier events as its
-    history. A boundary below 1 is a quantile of the events' times, any other number a timestamp.
-    `sequences`: users in the order of their first event, cut 8:1:1; every prefix of a held-out sequence predicts its
-    next item from the `history` last events. DreamRec's protocol (arXiv 2310.20453).
-    `users`: users in the order of a hash of their id, cut 8:1:1; the first 80 % of a held-out user's events predict
-    the items of the others, several targets at once. ComiRec's protocol (arXiv 2005.09347).
-    A pipeline can do the first two only; the other two are for benchmarks.
-    """
-
-    kind: Literal["leave_one_out", "global_time", "sequences", "users"] = "leave_one_out"
-    eval_from: float = 0.8
-    test_from: float = 0.9
-    history: PositiveInt = 10
-
-    @model_validator(mode="after")
-    def _ordered(self) -> "SplitConfig":
-        if self.eval_from >= self.test_from:
-            raise ValueError(f"eval_from must lie before test_from, got {self.eval_from} and {self.test_from}")
-        return self
-
-    @property
-    def protocol(self) -> str:
-        """What stands beside numbers measured on this split."""
-        if self.kind == "sequences":
-            return f"sequences 8:1:1, each prefix's last {self.history} events predict the next"
-        if self.kind == "users":
-            return "users 8:1:1, the first 80 % of a user's events predict the rest"
-        return self.kind.replace("_", "-")
-
-
-class DataConfig(Section):
-    """Where the log is and how to read it.
-
-    `path` is a file or a directory of CSV (`.csv`, `.tsv`, `.inter`, gzip or not) or Parquet files. Times are numbers
-    (any unit whose order is time) or ISO 8601 text. `items_path`, if there is one, is a text file with the same
-    delimiter and the columns item_id and category (several separated by `|`), from which benchmarks and exports take
-    categories.
-    """
-
-    path: str = ""
-    items_path: str = ""
-    user_column: str = "user_id"
-    item_column: str = "item_id"
-    time_column: str = "timestamp"
-    delimiter: Annotated[str, Field(min_length=1, max_length=1)] = ","
-    max_bad_fraction: Fraction = 0.01
-    split: SplitConfig = SplitConfig()
-    min_item_count: PositiveInt = 1
-
-
-class EvaluationConfig(Section):
-    """What the Evaluator counts and what it takes to be blessed.
-
-    A model is blessed when its HR@10 reaches `min_hit_rate_at_10` and falls at most `max_drop_at_10` (absolute)
-    behind the last blessed model's. A `diversity_weight` above 0 trades scores for lists of different categories, see
-    `retrieval/controllable.py`; in benchmarks only, on data with an `items_path`. Of what is served each request says
-    its own.
-    """
-
-    top_k: tuple[PositiveInt, ...] = (10, 20, 50)
-    filter_seen: bool = False
-    min_hit_rate_at_10: Fraction = 0.0
-    max_drop_at_10: Fraction = 0.01
-    rules_window: PositiveInt = 10
-    diversity_weight: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.0
-
-    @model_validator(mode="after")
-    def _has_ten(self) -> "EvaluationConfig":
-        if 10 not in self.top_k:
-            raise ValueError(f"top_k must contain 10, on which models are blessed, got {list(self.top_k)}")
-        return self
 
 
 IndexName = Literal["ivf", "scann"]
@@ -162,6 +88,7 @@ class Config(Section):
     name: Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_-]*$")] = "dimerec"
     seed: Annotated[int, Field(ge=0, lt=2**31)] = 42
     data: DataConfig = DataConfig()
+    watching: WatchingConfig = WatchingConfig()
     model: ModelConfig = DimeRecConfig()
     training: TrainingConfig = TrainingConfig()
     warm_start: WarmStartConfig | None = None
@@ -214,13 +141,16 @@ class Config(Section):
 
     def fingerprint(self) -> str:
         """The first 12 hex digits of the SHA-256 of the canonical JSON form, without what changes no result: how often
-        a training's state is kept, and switches that are not used.
+        a training's state is kept, how data is watched, and switches that are not used.
         """
         values = self.model_dump(mode="json")
         del values["training"]["checkpoint_minutes"]
-        for switch in SWITCHES:
-            if values["training"][switch] == TrainingConfig.model_fields[switch].default:
-                del values["training"][switch]
+        del values["watching"]
+        for section, switches in SECTION_SWITCHES.items():
+            defaults = type(getattr(self, section))().model_dump(mode="json")
+            for switch in switches:
+                if values[section][switch] == defaults[switch]:
+                    del values[section][switch]
         if self.tuning is None:
             del values["tuning"]
         return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()[:12]

@@ -24,6 +24,8 @@ def test_an_unknown_key_is_an_error_that_names_it() -> None:
         ({"evaluation": {"top_k": [10, 500]}}, "export.max_k is 100"),
         ({"data": {"split": {"eval_from": 0.9, "test_from": 0.8}}}, "before test_from"),
         ({"seed": -1}, "seed"),
+        ({"data": {"path": "log/{SPAN}"}}, "set window"),
+        ({"data": {"path": "log", "window": 7}}, "window is 7, but path has neither {SPAN}"),
     ],
 )
 def test_unusable_values_are_refused_with_their_place(values: dict, named: str) -> None:
@@ -49,6 +51,8 @@ def test_a_fingerprint_is_of_what_changes_a_result() -> None:
     assert len({of(), of(lazy_items=True), of(lazy_items=False), of(mixed_precision=True)}) == 4
     assert of() != parse_config({"tuning": {}}).fingerprint() != parse_config({"tuning": {"trials": 3}}).fingerprint()
     assert of() == of(strategy="one_device") != of(strategy="mirrored")
+    assert of() == parse_config({"data": {"max_user_events": 10_000}}).fingerprint()
+    assert of() != parse_config({"data": {"max_user_events": 9}}).fingerprint()
 
 
 def test_item_vectors_cannot_be_lazy_where_there_are_none() -> None:

@@ -7,14 +7,15 @@ from google.protobuf.wrappers_pb2 import BoolValue
 from tensorflow_model_analysis.metrics.example_count import ExampleCount
 from tensorflow_model_analysis.metrics.metric_types import Metric
 
-from dimerec_tf.config import ConfigError, EvaluationConfig
+from dimerec_tf.config import ConfigError
+from dimerec_tf.config_evaluation import SLICE_NAMES, EvaluationConfig, SliceThresholds
 from dimerec_tf.features import TARGET
 from tfx_pipeline.tfma_metrics.lists import CategoryCount, Coverage, Diversity, Novelty, PopularityBias
 from tfx_pipeline.tfma_metrics.retrieval import MRR, NDCG, HitRate
 
 METRICS = (HitRate, NDCG, MRR, Coverage, Novelty, PopularityBias)
 OF_CATEGORIES = (CategoryCount, Diversity)
-SLICES = ("history_length", "target_popularity", "time")
+SLICES = (*SLICE_NAMES, "time")
 TEST_SPLIT = "test"
 BLESSING_METRIC = "HR@10"
 
@@ -37,7 +38,7 @@ def evaluation_config(evaluation: EvaluationConfig, judge: bool, categories: boo
             f"A pipeline evaluates the lists that are served by default: evaluation.diversity_weight "
             f"{evaluation.diversity_weight} is for `dimerec bench` only."
         )
-    threshold = [_threshold(evaluation)] if judge else []
+    thresholds = _thresholds(evaluation) if judge else []
     kinds = (*METRICS, *OF_CATEGORIES) if categories else METRICS
     slices = (*SLICES, "category") if categories else SLICES
     metrics = [ExampleCount(), *(kind(top_k=k) for k in evaluation.top_k for kind in kinds)]
@@ -53,7 +54,7 @@ def evaluation_config(evaluation: EvaluationConfig, judge: bool, categories: boo
         ],
         metrics_specs=[
             tfma.MetricsSpec(
-                metrics=[_metric(metric, threshold if metric.name == BLESSING_METRIC else []) for metric in metrics]
+                metrics=[_metric(metric, thresholds if metric.name == BLESSING_METRIC else []) for metric in metrics]
             )
         ],
         slicing_specs=[tfma.SlicingSpec(), *(tfma.SlicingSpec(feature_keys=[name]) for name in slices)],
@@ -74,14 +75,22 @@ def _metric(metric: Metric, thresholds: list[tfma.PerSliceMetricThreshold]) -> t
     )
 
 
-def _threshold(evaluation: EvaluationConfig) -> tfma.PerSliceMetricThreshold:
-    """An absolute floor and no more than a given drop against the last blessed model, on the overall slice."""
+def _thresholds(evaluation: EvaluationConfig) -> list[tfma.PerSliceMetricThreshold]:
+    """Overall and for each configured slice."""
+    return [
+        _threshold(tfma.SlicingSpec(), evaluation),
+        *(_threshold(tfma.SlicingSpec(feature_values={part.feature: part.value}), part) for part in evaluation.slices),
+    ]
+
+
+def _threshold(slicing: tfma.SlicingSpec, limits: EvaluationConfig | SliceThresholds) -> tfma.PerSliceMetricThreshold:
+    """An absolute floor and no more than a given drop against the last blessed model, on one slice."""
     return tfma.PerSliceMetricThreshold(
-        slicing_specs=[tfma.SlicingSpec()],
+        slicing_specs=[slicing],
         threshold=tfma.MetricThreshold(
-            value_threshold=tfma.GenericValueThreshold(lower_bound={"value": evaluation.min_hit_rate_at_10}),
+            value_threshold=tfma.GenericValueThreshold(lower_bound={"value": limits.min_hit_rate_at_10}),
             change_threshold=tfma.GenericChangeThreshold(
-                direction=tfma.MetricDirection.HIGHER_IS_BETTER, absolute={"value": -evaluation.max_drop_at_10}
+                direction=tfma.MetricDirection.HIGHER_IS_BETTER, absolute={"value": -limits.max_drop_at_10}
             ),
         ),
     )

@@ -6,10 +6,11 @@ from typing import Any
 
 import tensorflow_model_analysis as tfma
 from ml_metadata.proto import metadata_store_pb2 as mlmd
-from tensorflow_metadata.proto.v0.anomalies_pb2 import Anomalies
 
+from tfx_pipeline.anomalies import read_anomalies
 from tfx_pipeline.metadata import executions_of, open_store, outputs_of, pipeline_runs
 from tfx_pipeline.pipeline import FLOORS, MODEL
+from tfx_pipeline.refusals import refusals
 
 Metrics = dict[str, float]
 
@@ -27,8 +28,8 @@ class Step:
 class Outcome:
     """A finished run.
 
-    `anomalies` say what in the data is not as the reviewed schema has it, which stops nothing. `metrics` and `slices`
-    are keyed by model (floors first), then metric; a slice is named `feature=value`.
+    `anomalies` say what in the data is not as `watching` and the reviewed schema have it, and stopped nothing.
+    `metrics` and `slices` are keyed by model (floors first), then metric; a slice is named `feature=value`.
     """
 
     steps: list[Step]
@@ -69,28 +70,15 @@ def read_outcome(metadata_path: Path) -> Outcome:
     is_pushed = pushed["pushed"].int_value == 1
     return Outcome(
         steps=[_step(name, execution) for name, execution in sorted(executions.items(), key=_started)],
-        anomalies=read_anomalies(outputs["ExampleValidator"]["anomalies"].uri),
-        metrics={name: _metrics(result.get_metrics_for_slice(())) for name, result in evaluations.items()},
+        anomalies=read_anomalies(outputs["DataWatch"]["anomalies"].uri),
+        metrics={name: plain_values(result.get_metrics_for_slice(())) for name, result in evaluations.items()},
         slices={name: _slices(result) for name, result in evaluations.items()},
         blessed=blessing.custom_properties["blessed"].int_value == 1,
-        refusals=_refusals(outputs[f"Evaluator.{MODEL}"]["evaluation"].uri),
+        refusals=refusals(tfma.load_validation_result(outputs[f"Evaluator.{MODEL}"]["evaluation"].uri)),
         pushed_version=int(pushed["pushed_version"].string_value) if is_pushed else None,
         pushed_path=pushed["pushed_destination"].string_value if is_pushed else None,
         examples_uri=outputs["SequenceExampleGen"]["examples"].uri,
     )
-
-
-def read_anomalies(uri: str) -> list[str]:
-    """A sentence for each anomaly that ExampleValidator found, by split."""
-    sentences = []
-    for file in sorted(Path(uri).glob("Split-*/SchemaDiff.pb")):
-        found = Anomalies.FromString(file.read_bytes())
-        infos = dict(found.anomaly_info)
-        if found.HasField("dataset_anomaly_info"):
-            infos["data set"] = found.dataset_anomaly_info
-        split = file.parent.name.removeprefix("Split-")
-        sentences += [f"{name} in the {split} split: {infos[name].description}" for name in sorted(infos)]
-    return sentences
 
 
 def _started(named: tuple[str, mlmd.Execution]) -> int:
@@ -104,7 +92,7 @@ def _step(name: str, execution: mlmd.Execution) -> Step:
     return Step(name, state, 0.0 if cached else milliseconds / 1000)
 
 
-def _metrics(raw: dict[str, Any] | None) -> Metrics:
+def plain_values(raw: dict[str, Any] | None) -> Metrics:
     """The values, without their intervals and the differences to the baseline that TFMA puts beside them."""
     return {
         name: value["doubleValue"] if "doubleValue" in value else value["boundedValue"]["value"]
@@ -118,18 +106,5 @@ def _slices(result: tfma.EvalResult) -> dict[str, Metrics]:
     for key in result.get_slice_names():
         if key:
             (feature, value), *_ = key
-            named[f"{feature}={value}"] = _metrics(result.get_metrics_for_slice(key))
+            named[f"{feature}={value}"] = plain_values(result.get_metrics_for_slice(key))
     return named
-
-
-def _refusals(evaluation_uri: str) -> list[str]:
-    """One sentence for every threshold that was missed."""
-    result = tfma.load_validation_result(evaluation_uri)
-    sentences = []
-    for slice_result in result.metric_validations_per_slice:
-        for failure in slice_result.failures:
-            kind = "change against the last blessed model" if failure.metric_key.is_diff else "value"
-            sentences.append(f"{failure.metric_key.name}: its {kind} missed the threshold. {failure.message}".strip())
-    if result.missing_slices:
-        sentences.append("The test split has no examples to judge the model by.")
-    return sentences

@@ -19,8 +19,11 @@ from dimerec_tf.config_training import CLUSTERED
 from dimerec_tf.data.items import items_hash
 from tfx_pipeline.components.atomic_pusher.executor import Executor as AtomicPusher
 from tfx_pipeline.components.cluster_trainer.executor import Executor as ClusterTrainer
+from tfx_pipeline.components.data_watch import DataWatch
+from tfx_pipeline.components.logged_requests import logged_requests
 from tfx_pipeline.components.reviewed_schema import ReviewedSchema
 from tfx_pipeline.components.sequence_example_gen.component import SequenceExampleGen
+from tfx_pipeline.components.sequence_example_gen.query import QueryExampleGen
 from tfx_pipeline.evaluation import TEST_SPLIT, evaluation_config
 
 FLOORS = ("popularity", "sequential_rules")
@@ -29,22 +32,33 @@ VALIDATION_SPLIT = "eval"
 
 
 class DataSteps(NamedTuple):
-    """From the log to what is trained on, in the order in which they run."""
+    """From the log to what is trained on; `requests` read what a server logged, if that is compared."""
 
     examples: BaseComponent
     statistics: BaseComponent
     schema: BaseComponent
-    validator: BaseComponent
+    watch: BaseComponent
     transform: BaseComponent
+    requests: tuple[BaseComponent, ...]
+
+    @property
+    def in_order(self) -> list[BaseComponent]:
+        return [self.examples, self.statistics, self.schema, *self.requests, self.watch, self.transform]
 
 
 def data_steps(config: Config, schema: str, rejected_dir: str, code_version: str) -> DataSteps:
     """The steps before training; arguments as for `build_pipeline`."""
-    examples = SequenceExampleGen(data=config.data, rejected_dir=rejected_dir, code_version=code_version)
+    example_gen = QueryExampleGen if config.data.query else SequenceExampleGen
+    examples = example_gen(config.data, rejected_dir, code_version).with_id(SequenceExampleGen.__name__)
     statistics = components.StatisticsGen(examples=examples.outputs["examples"])
     reviewed = ReviewedSchema(text=schema)
-    validator = components.ExampleValidator(
-        statistics=statistics.outputs["statistics"], schema=reviewed.outputs["schema"]
+    requests = logged_requests(config.watching.request_log) if config.watching.request_log else ()
+    watch = DataWatch(
+        statistics=statistics.outputs["statistics"],
+        schema=reviewed.outputs["schema"],
+        watching=config.watching.model_dump_json(),
+        code_version=code_version,
+        requests=requests[-1].outputs["statistics"] if requests else None,
     )
     validates = config.training.validation or _tunes(config)
     transformed = ["train", VALIDATION_SPLIT] if validates else ["train"]
@@ -56,7 +70,8 @@ def data_steps(config: Config, schema: str, rejected_dir: str, code_version: str
         custom_config={"min_item_count": config.data.min_item_count, "code": code_version},
         disable_statistics=True,
     )
-    return DataSteps(examples, statistics, reviewed, validator, transform)
+    transform.add_upstream_node(watch)  # which may stop the pipeline
+    return DataSteps(examples, statistics, reviewed, watch, transform, requests)
 
 
 def last_blessed_model() -> Resolver:
@@ -144,7 +159,7 @@ def build_pipeline(
         )
 
     categories = bool(config.data.items_path)
-    steps: list[BaseComponent] = list(data)
+    steps = data.in_order
     for floor in FLOORS:
         floor_trainer = train("tfx_pipeline.modules.floors.run_fn", {"floor": floor}).with_id(f"Trainer.{floor}")
         floor_evaluator = evaluate(floor_trainer, evaluation_config(config.evaluation, False, categories), None)

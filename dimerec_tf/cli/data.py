@@ -60,5 +60,8 @@ def check(
     table.add_row("items", f"{len({item for user in users for item in user.items}):,}")
     for reason, count in sorted(summary.rejected.items()):
         table.add_row(f"set aside: {reason}", f"{count:,}")
+    if summary.cut_users:
+        table.add_row(f"cut off: beyond {data.max_user_events:,} of a user", f"{summary.cut_events:,}")
+        table.add_row("users cut", f"{summary.cut_users:,}")
     console.print(table)
     summary.check(data.max_bad_fraction, None)

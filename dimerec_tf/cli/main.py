@@ -17,6 +17,7 @@ from dimerec_tf.cli import (
     demo,
     experiment,
     figures,
+    lineage,
     loadtest,
     pipeline,
     recommend,
@@ -47,6 +48,7 @@ app.command()(bench.bench)
 app.command()(bench_incremental.bench_incremental)
 app.command()(figures.figures)
 app.command()(tune.tune)
+app.command()(lineage.lineage)
 
 
 def run() -> None:

@@ -91,10 +91,11 @@ def run_pipeline(config: Config, workdir: Path) -> "Outcome":
     Raises:
         LogError: there is no log, which is said before TFX is loaded, or it cannot be used.
         ItemsError: there is an item file that cannot be used; said then, too.
+        StepFailed: the disk is full, or what an earlier step wrote is damaged.
         ConfigError: `training.strategy` needs TF_CONFIG, and that does not say that this is a task which runs a
             pipeline; also then.
     """
-    if "://" not in config.data.path:
+    if "://" not in config.data.path and not (config.data.window or config.data.query):
         list_log_files(config.data.path)
     if config.data.items_path:
         read_categories(config.data)
@@ -115,9 +116,24 @@ def run_pipeline(config: Config, workdir: Path) -> "Outcome":
         from tfx_pipeline.local_runner import run_local
         from tfx_pipeline.outcome import read_outcome
 
-        with _printing_steps():
+        with _printing_steps(), _explained(paths.artifacts):
             run_local(config, paths)
         return read_outcome(paths.metadata)
+
+
+@contextmanager
+def _explained(artifacts: Path) -> Iterator[None]:
+    """Turns an error of a step into a sentence where there is something to do about it."""
+    from tfx_pipeline.failures import explain
+
+    try:
+        yield
+    except DimeRecError:
+        raise
+    except Exception as error:
+        if sentence := explain(error, artifacts):
+            raise sentence from error
+        raise
 
 
 @contextmanager

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from dimerec_tf.config import ConfigError, SplitConfig
+from dimerec_tf.config import ConfigError
+from dimerec_tf.config_data import SplitConfig
 from dimerec_tf.data.times import Times
 
 

@@ -1,11 +1,12 @@
-"""Streaming read of an event log: CSV text, one event per line, or Parquet, in batches of bounded size."""
+"""Streaming read of an event log: CSV text, one event per line, Parquet or TFRecord, in batches of bounded size."""
 
 import gzip
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 import numpy as np
 import pyarrow as pa
@@ -13,14 +14,15 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from dimerec_tf.config import DataConfig
+from dimerec_tf.config_data import PLACEHOLDERS, DataConfig
 from dimerec_tf.data.csv_lines import BadLine, LineReader
 from dimerec_tf.data.rejects import BAD_TIME, BROKEN_ITEM, MISSING_ITEM, MISSING_USER, RejectedRow
 from dimerec_tf.data.times import Times, parse_times
 from dimerec_tf.errors import DimeRecError
 
 TEXT_SUFFIXES = (".csv", ".tsv", ".inter")
-LOG_SUFFIXES = (*TEXT_SUFFIXES, *(f"{suffix}.gz" for suffix in TEXT_SUFFIXES), ".parquet")
+RECORD_SUFFIXES = (".tfrecord", ".tfrecord.gz")
+LOG_SUFFIXES = (*TEXT_SUFFIXES, *(f"{suffix}.gz" for suffix in TEXT_SUFFIXES), ".parquet", *RECORD_SUFFIXES)
 PARQUET_BATCH_ROWS = 1 << 16
 
 Opener = Callable[[str], IO[bytes]]
@@ -61,10 +63,12 @@ def list_log_files(path: str) -> list[str]:
     """The files of a log in reading order, by name. A file given by its own name may have any suffix.
 
     Raises:
-        LogError: there is nothing at `path`, or a directory without a log file.
+        LogError: there is nothing at `path`, or a directory without a log file, or it names spans.
     """
     if not path:
         raise LogError("data.path is empty: set it to a log file or a directory of log files.")
+    if PLACEHOLDERS.search(path):
+        raise LogError(f"data.path {path} names spans, which only a pipeline finds: name the files of one span here.")
     place = Path(path)
     if place.is_file():
         return [path]
@@ -94,27 +98,50 @@ def read_file(file: str, data: DataConfig, open_binary: Opener = open_local) -> 
     """Reads one file.
 
     In text every event is one line; fields may be quoted unless the delimiter is a tab. Ids keep their exact text;
-    integer columns of Parquet become their decimal text. Blank lines are skipped. An item id with a line break is set
+    integer columns of Parquet and TFRecord become their decimal text. A record of a TFRecord is a tf.Example with one
+    value of each feature. Blank lines are skipped. An item id with a line break is set
     aside: the vocabulary is a text file with one id per line.
 
     Args:
-        file: its name; `.parquet` is read as Parquet, anything else as text, and `.gz` is unpacked.
+        file: its name; `.parquet` is read as Parquet, `.tfrecord` as TFRecord, anything else as text, and `.gz` is
+            unpacked.
         data: the columns' names and the delimiter.
-        open_binary: opens a file by name, for file systems other than the local one.
+        open_binary: opens a file by name, for file systems other than the local one; TensorFlow opens TFRecords.
 
     Raises:
         LogError: the file cannot be read, or a column is missing or of a type that cannot serve.
     """
     names = [data.user_column, data.item_column, data.time_column]
-    blocks = _parquet_blocks if file.endswith(".parquet") else _text_blocks
     try:
-        with open_binary(file) as stream:
-            for block in blocks(file, stream, data):
+        with nullcontext() if file.endswith(RECORD_SUFFIXES) else open_binary(file) as stream:
+            for block in _blocks(file, stream, data):
                 yield _to_batch(file, block, names)
     except LogError:
         raise
     except (OSError, EOFError, zlib.error, ValueError, pa.ArrowException) as error:
         raise LogError(f"The log file {file} cannot be read: {error}.") from error
+
+
+def read_rows(source: str, rows: Sequence[Mapping[str, Any]], data: DataConfig) -> EventBatch:
+    """Makes a batch of rows by column name, at least one; `source` is what people call where they come from.
+
+    Raises:
+        LogError: a column is missing or of a type that cannot serve.
+    """
+    names = list(rows[0])
+    wanted = [names[i] for i in _find_columns(source, names, data)]
+    try:
+        columns = [pa.array([row[name] for row in rows]) for name in wanted]
+        ids = [_as_text(column, name) for column, name in zip(columns[:2], wanted[:2], strict=True)]
+        return _to_batch(source, _Block(np.arange(1, len(rows) + 1), [*ids, columns[2]], []), wanted)
+    except (ValueError, pa.ArrowException) as error:
+        raise LogError(f"Of {source} events cannot be made: {error}.") from error
+
+
+def _blocks(file: str, stream: IO[bytes] | None, data: DataConfig) -> Iterator[_Block]:
+    if stream is None:
+        return _record_blocks(file, data)
+    return _parquet_blocks(file, stream, data) if file.endswith(".parquet") else _text_blocks(file, stream, data)
 
 
 def _text_blocks(file: str, stream: IO[bytes], data: DataConfig) -> Iterator[_Block]:
@@ -134,6 +161,19 @@ def _parquet_blocks(file: str, stream: IO[bytes], data: DataConfig) -> Iterator[
         ids = [_as_text(column, name) for column, name in zip(columns[:2], wanted[:2], strict=True)]
         yield _Block(np.arange(first_row, first_row + batch.num_rows), [*ids, columns[2]], [])
         first_row += batch.num_rows
+
+
+def _record_blocks(file: str, data: DataConfig) -> Iterator[_Block]:
+    from dimerec_tf.data.record_files import feature_types, read_columns
+
+    types = feature_types(file)
+    wanted = [list(types)[i] for i in _find_columns(file, list(types), data)]
+    first_row = 1
+    for user, item, time in read_columns(file, {name: types[name] for name in wanted}):
+        ids = [_as_text(column, name) for column, name in zip((user, item), wanted[:2], strict=True)]
+        texts = time.cast(pa.string()) if pa.types.is_binary(time.type) else time
+        yield _Block(np.arange(first_row, first_row + len(time)), [*ids, texts], [])
+        first_row += len(time)
 
 
 def _find_columns(file: str, names: list[str], data: DataConfig) -> list[int]:

@@ -6,7 +6,8 @@ from hashlib import sha256
 
 import numpy as np
 
-from dimerec_tf.config import ConfigError, SplitConfig
+from dimerec_tf.config import ConfigError
+from dimerec_tf.config_data import SplitConfig
 from dimerec_tf.data.boundaries import Boundaries
 from dimerec_tf.data.times import Times
 

@@ -41,23 +41,31 @@ class RejectedRow:
 
 @dataclass(frozen=True)
 class Summary:
-    """What became of a log: events kept, and rows set aside by reason."""
+    """What became of a log: events kept, rows set aside by reason, and events cut off from users with too many."""
 
     kept: int
     rejected: Mapping[str, int]
+    cut_users: int = 0
+    cut_events: int = 0
 
     @property
     def num_rejected(self) -> int:
         return sum(self.rejected.values())
 
     def to_json(self) -> str:
-        values = {"rows_read": self.kept + self.num_rejected, "kept": self.kept, "rejected": dict(self.rejected)}
+        values = {
+            "rows_read": self.kept + self.num_rejected + self.cut_events,
+            "kept": self.kept,
+            "rejected": dict(self.rejected),
+            "cut_users": self.cut_users,
+            "cut_events": self.cut_events,
+        }
         return json.dumps(values, indent=2, sort_keys=True) + "\n"
 
     @classmethod
     def from_json(cls, text: str) -> "Summary":
         values = json.loads(text)
-        return cls(values["kept"], values["rejected"])
+        return cls(values["kept"], values["rejected"], values["cut_users"], values["cut_events"])
 
     def check(self, max_bad_fraction: float, where: str | Path | None) -> None:
         """Refuses a log with too many bad rows; `where` is the directory with the rows set aside, if there is one.
@@ -65,7 +73,7 @@ class Summary:
         Raises:
             TooManyBadRows: more than `max_bad_fraction` of all rows were set aside.
         """
-        total = self.kept + self.num_rejected
+        total = self.kept + self.num_rejected + self.cut_events
         if self.num_rejected <= max_bad_fraction * total:
             return
         reasons = ", ".join(f"{count:,} {reason}" for reason, count in sorted(self.rejected.items()))
@@ -77,10 +85,14 @@ class Summary:
 
 
 class RejectedRows:
-    """Counts rows set aside and, given a directory, writes them there as JSON lines; a context manager."""
+    """Counts rows set aside and events cut off, and, given a directory, writes the former there as JSON lines.
+
+    A context manager.
+    """
 
     def __init__(self, directory: str | Path | None = None) -> None:
         self.counts: Counter[str] = Counter()
+        self.cut_users = self.cut_events = 0
         self.directory = None if directory is None else Path(directory)
         self._stream: IO[str] | None = None
 
@@ -102,9 +114,14 @@ class RejectedRows:
             if self._stream:
                 self._stream.write(row.to_json() + "\n")
 
+    def cut(self, events: int) -> None:
+        """Counts what a user has beyond `data.max_user_events`, if anything."""
+        self.cut_users += events > 0
+        self.cut_events += events
+
     def summarise(self, kept: int) -> Summary:
         """The summary, also written beside the rows."""
-        summary = Summary(kept, dict(self.counts))
+        summary = Summary(kept, dict(self.counts), self.cut_users, self.cut_events)
         if self.directory:
             (self.directory / SUMMARY_FILE).write_text(summary.to_json(), encoding="utf-8")
         return summary

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from dimerec_tf.config import DataConfig, SplitConfig
+from dimerec_tf.config_data import DataConfig, SplitConfig
 from dimerec_tf.data.boundaries import TimeCounts, resolve_boundaries
 from dimerec_tf.data.log_reader import EventBatch, LogError, read_log
 from dimerec_tf.data.protocols import UserEvents, UserExample, split_between_users, split_user
@@ -46,8 +46,15 @@ def order_events(user_id: str, items: NDArray[np.object_], times: Times) -> tupl
     return UserEvents(user_id, items[order].tolist(), times), dropped
 
 
+def latest(times: Times, limit: int) -> NDArray[np.bool_]:
+    """Which of a user's events, `[n]` in file order, are the latest `limit`; of equal times those later in the file."""
+    kept = np.zeros(len(times), bool)
+    kept[np.argsort(times, kind="stable")[-limit:]] = True
+    return kept
+
+
 def load_users(data: DataConfig, rejected: RejectedRows) -> tuple[list[UserEvents], TimeCounts]:
-    """Reads a whole log into memory, adding the rows set aside to `rejected`.
+    """Reads a whole log into memory, adding the rows set aside and the events cut off to `rejected`.
 
     Returns:
         The users in the order of their first event, and the times of all valid events, exact duplicates included.
@@ -62,9 +69,10 @@ def load_users(data: DataConfig, rejected: RejectedRows) -> tuple[list[UserEvent
     if not any(len(batch.rows) for batch in batches):
         raise no_events(data.path, rejected.counts)
     users = []
-    for user, duplicates in _group(batches, data):
+    for user, duplicates, cut in _group(batches, data):
         users.append(user)
         rejected.add(duplicates)
+        rejected.cut(cut)
     return users, TimeCounts.of(np.concatenate([batch.times for batch in batches]))
 
 
@@ -116,17 +124,19 @@ def _split(users: list[UserEvents], split: SplitConfig, times: TimeCounts) -> It
             yield from split_user(user, boundaries).items()
 
 
-def _group(batches: list[EventBatch], data: DataConfig) -> Iterator[tuple[UserEvents, list[RejectedRow]]]:
+def _group(batches: list[EventBatch], data: DataConfig) -> Iterator[tuple[UserEvents, list[RejectedRow], int]]:
+    """Each user's events, those that repeat others, and how many were cut off."""
     codes, names = pd.factorize(np.concatenate([batch.users for batch in batches]))
     items = np.concatenate([batch.items for batch in batches])
     times = np.concatenate([batch.times for batch in batches])
     rows = np.concatenate([batch.rows for batch in batches])
     starts = np.cumsum([0, *(len(batch.rows) for batch in batches)])
     by_user = np.argsort(codes, kind="stable")
-    for name, positions in zip(names, np.split(by_user, np.cumsum(np.bincount(codes))[:-1]), strict=True):
+    for name, all_positions in zip(names, np.split(by_user, np.cumsum(np.bincount(codes))[:-1]), strict=True):
+        positions = all_positions[latest(times[all_positions], data.max_user_events)]
         user, dropped = order_events(name, items[positions], times[positions])
         duplicates = []
         for i in positions[dropped].tolist():
             file = batches[int(np.searchsorted(starts, i, side="right")) - 1].file
             duplicates.append(duplicate_row(name, items[i], times[i].item(), file, int(rows[i]), data))
-        yield user, duplicates
+        yield user, duplicates, len(all_positions) - len(positions)

@@ -7,7 +7,8 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 
-from dimerec_tf.config import Config, DataConfig, SplitConfig
+from dimerec_tf.config import Config
+from dimerec_tf.config_data import DataConfig, SplitConfig
 from dimerec_tf.config_warm_start import WarmStartConfig
 from dimerec_tf.data.boundaries import TimeCounts
 from dimerec_tf.data.protocols import UserExample

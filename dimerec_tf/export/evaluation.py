@@ -5,13 +5,11 @@ from collections.abc import Callable
 import numpy as np
 import tensorflow as tf
 
-from dimerec_tf.config import EvaluationConfig
+from dimerec_tf.config_evaluation import LENGTH_SLICES, POPULARITY_SLICES, SLICE_NAMES, EvaluationConfig
 from dimerec_tf.export.module import RecommenderModule
 from dimerec_tf.features import HISTORY, PERIOD, TARGET
 from dimerec_tf.retrieval.categories import ItemCategories
 
-POPULARITY_SLICES = (0.01, 0.05, 0.2)
-LENGTH_SLICES = (5, 20, 50, 200)
 CATEGORY_SLICES = 30
 
 
@@ -68,7 +66,7 @@ def _slices_function(module: RecommenderModule) -> Callable:
         lengths = features[HISTORY].row_lengths()
         target_rows = vocabulary.table.lookup(features[TARGET]) + 1
         names = {
-            "history_length": tf.gather(_length_names(), _bucket(lengths, LENGTH_SLICES)),
+            "history_length": tf.gather(SLICE_NAMES["history_length"], _bucket(lengths, LENGTH_SLICES)),
             "target_popularity": _popularity(target_rows, vocabulary.num_items),
             "time": features[PERIOD],
         }
@@ -93,8 +91,8 @@ def _parse(examples: tf.Tensor) -> dict[str, tf.Tensor | tf.RaggedTensor]:
 def _popularity(rows: tf.Tensor, num_items: int) -> tf.Tensor:
     """Names the share of the catalogue, by popularity, that each target row belongs to."""
     limits = [max(int(share * num_items), 1) for share in POPULARITY_SLICES]
-    names = [f"top {share:.0%}" for share in POPULARITY_SLICES] + ["rest"]
-    return tf.where(rows > 0, tf.gather(names, _bucket(rows, [limit + 1 for limit in limits])), "unknown")
+    *names, unknown = SLICE_NAMES["target_popularity"]
+    return tf.where(rows > 0, tf.gather(names, _bucket(rows, [limit + 1 for limit in limits])), unknown)
 
 
 def category_slices(categories: ItemCategories) -> Callable[[tf.Tensor], tf.Tensor]:
@@ -116,8 +114,3 @@ def category_slices(categories: ItemCategories) -> Callable[[tf.Tensor], tf.Tens
 def _bucket(values: tf.Tensor, boundaries: list[int] | tuple[int, ...]) -> tf.Tensor:
     """How many boundaries each value has reached."""
     return tf.searchsorted(tf.constant(boundaries, values.dtype), values, side="right")
-
-
-def _length_names() -> list[str]:
-    starts = (0, *LENGTH_SLICES)
-    return [f"{low}-{high - 1}" for low, high in zip(starts, LENGTH_SLICES, strict=False)] + [f"{starts[-1]}+"]

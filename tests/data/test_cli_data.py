@@ -38,6 +38,15 @@ def test_check_counts_events_users_items_and_bad_rows(config):
     }
 
 
+def test_check_counts_what_is_cut_off_of_users_with_too_many_events(config, tmp_path):
+    config(0.5)
+    with (tmp_path / "config.yaml").open("a") as stream:
+        stream.write("  max_user_events: 1\n")
+    result = CliRunner().invoke(app, ["check", "--config", str(tmp_path / "config.yaml")])
+    cut = {name: number for name, number in counts(result.output).items() if "cut" in name}
+    assert cut == {"cut off: beyond 1 of a user": "2", "users cut": "2"}
+
+
 def test_check_fails_on_too_many_bad_rows_after_the_counts(config):
     result = CliRunner().invoke(app, ["check", "--config", config(0.1)])
     assert isinstance(result.exception, TooManyBadRows)

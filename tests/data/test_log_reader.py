@@ -7,6 +7,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+import tensorflow as tf
 
 from dimerec_tf.config import DataConfig
 from dimerec_tf.data import csv_lines
@@ -214,3 +215,56 @@ def test_a_truncated_archive_is_an_error_not_a_short_log(tmp_path):
 
 def test_a_header_alone_holds_no_events(tmp_path):
     assert read(write(tmp_path / "log.csv", HEADER)) == ([], [])
+
+
+def records(file: Path, *events: dict[str, list]) -> Path:
+    kinds = {bytes: "bytes_list", int: "int64_list", float: "float_list"}
+    with tf.io.TFRecordWriter(str(file), "GZIP" if file.suffix == ".gz" else "") as writer:
+        for event in events:
+            example = tf.train.Example()
+            for name, values in event.items():
+                getattr(example.features.feature[name], kinds[type(values[0])]).value.extend(values)
+            writer.write(example.SerializeToString())
+    return file
+
+
+@pytest.mark.parametrize("name", ["log.tfrecord", "log.tfrecord.gz"])
+def test_records_are_events(tmp_path, name):
+    events = [
+        {"user_id": [b"u1"], "item_id": [7], "timestamp": [10**15 + 1], "price": [1.5]},
+        {"user_id": [b"u2"], "item_id": [8], "timestamp": [10**15], "pages": [1, 2]},
+        {"user_id": [b"u3"], "timestamp": [5]},
+    ]
+    found, rejected = read(records(tmp_path / name, *events))
+    assert found == [("u1", "7", 10**15 + 1, 1), ("u2", "8", 10**15, 2)]
+    assert rejected == [(3, "missing item id")]
+
+
+def test_times_of_records_may_be_text(tmp_path):
+    events = [{"user_id": [b"u"], "item_id": [b"a"], "timestamp": [time]} for time in (b"2026-01-01", b"later")]
+    found, rejected = read(records(tmp_path / "log.tfrecord", *events))
+    assert found == [("u", "a", 1767225600, 1)] and rejected == [(2, "unparsable time")]
+
+
+@pytest.mark.parametrize(
+    ("event", "message"),
+    [
+        ({"user": [b"u"], "item_id": [b"a"], "timestamp": [1]}, "has no column 'user_id', only 'item_id', 'timestamp'"),
+        ({"user_id": [b"u"], "item_id": [b"a", b"b"], "timestamp": [1]}, "'item_id' has 2 values in a record"),
+        ({"user_id": [b"u"], "item_id": [1.5], "timestamp": [1]}, "'item_id' has type float, ids must be text"),
+    ],
+)
+def test_records_of_another_schema_are_refused(tmp_path, event, message):
+    with pytest.raises(LogError, match=message):
+        read(records(tmp_path / "log.tfrecord", event))
+
+
+@pytest.mark.parametrize("name", ["log.tfrecord", "log.tfrecord.gz"])
+@pytest.mark.parametrize("damage", [lambda content: content[: len(content) // 2], lambda content: b"x" * 40 + content])
+def test_damaged_records_are_refused_in_one_sentence(tmp_path, name, damage):
+    event = {"user_id": [b"u"], "item_id": [b"a"], "timestamp": [1]}
+    file = records(tmp_path / name, *[event] * 301)
+    file.write_bytes(damage(file.read_bytes()))
+    with pytest.raises(LogError, match=r"log\.tfrecord\S* cannot be read: it is damaged or no TFRecord") as refused:
+        read(file)
+    assert "\n" not in str(refused.value)

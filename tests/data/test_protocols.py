@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dimerec_tf.config import ConfigError, DataConfig, SplitConfig
+from dimerec_tf.config import ConfigError
+from dimerec_tf.config_data import DataConfig, SplitConfig
 from dimerec_tf.data.protocols import (
     SPLIT_NAMES,
     UserEvents,

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dimerec_tf.config import ConfigError, DataConfig, SplitConfig
+from dimerec_tf.config import ConfigError
+from dimerec_tf.config_data import DataConfig, SplitConfig
 from dimerec_tf.data.boundaries import Boundaries, TimeCounts, resolve_boundaries
 from dimerec_tf.data.log_reader import LogError
 from dimerec_tf.data.protocols import UserExample, global_time, leave_one_out
@@ -144,6 +145,8 @@ def test_duplicates_across_files_count_as_rejected_rows(tmp_path):
         "kept": 3,
         "rejected": {"exact duplicate": 1},
         "rows_read": 4,
+        "cut_users": 0,
+        "cut_events": 0,
     }
 
 
@@ -167,3 +170,12 @@ def test_a_time_split_reads_boundaries_from_the_whole_log(tmp_path):
     assert splits.eval == [UserExample("u0", ["i0", "i2", "i4"], ["i6"]), UserExample("u1", ["i1", "i3", "i5"], ["i7"])]
     assert [example.targets for example in splits.test] == [["i8"], ["i9"]]
     assert [example.targets for example in splits.train] == [["i4"], ["i5"]]
+
+
+def test_of_a_user_with_too_many_events_the_latest_are_used_and_the_others_counted(tmp_path):
+    rows = ["bot,a,5", "u,x,1", "bot,b,9", "bot,c,1", "bot,d,9", "bot,e,7", "u,y,2", "u,z,3"]
+    splits = load_splits(log(tmp_path, "\n".join(rows) + "\n", max_user_events=3))
+    assert splits.train == [UserExample("bot", [], ["e"]), UserExample("u", [], ["x"])]
+    assert splits.test == [UserExample("bot", ["e", "b"], ["d"]), UserExample("u", ["x", "y"], ["z"])]
+    assert (splits.summary.kept, splits.summary.cut_users, splits.summary.cut_events) == (6, 1, 2)
+    assert json.loads(splits.summary.to_json())["rows_read"] == 8

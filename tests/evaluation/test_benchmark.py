@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from dimerec_tf.config import EvaluationConfig, SplitConfig
+from dimerec_tf.config import EvaluationConfig
+from dimerec_tf.config_data import SplitConfig
 from dimerec_tf.data.items import ItemsError
 from dimerec_tf.data.log_reader import LogError
 from dimerec_tf.evaluation.bench_config import BenchConfig, BenchEvaluation, BenchModel, Comparison

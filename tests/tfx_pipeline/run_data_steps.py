@@ -18,7 +18,7 @@ def run(config: Config, work: Workdir) -> None:
     pipeline = Pipeline(
         pipeline_name="data",
         pipeline_root=str(work.artifacts),
-        components=list(data_steps(config, SCHEMA.read_text(), str(work.rejected), code_version="test")),
+        components=data_steps(config, SCHEMA.read_text(), str(work.rejected), code_version="test").in_order,
         metadata_connection_config=sqlite_metadata_connection_config(str(work.metadata)),
         beam_pipeline_args=BEAM_ARGS,
     )

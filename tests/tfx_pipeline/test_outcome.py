@@ -7,7 +7,8 @@ from tensorflow_metadata.proto.v0.anomalies_pb2 import Anomalies
 
 from dimerec_tf.cli.pipeline import print_outcome
 from dimerec_tf.config import Config
-from tfx_pipeline.outcome import Outcome, read_anomalies
+from tfx_pipeline.anomalies import read_anomalies
+from tfx_pipeline.outcome import Outcome
 
 
 def test_each_anomaly_is_a_sentence_with_its_feature_and_split(

@@ -10,19 +10,21 @@ import apache_beam as beam
 import dill
 import pytest
 import tensorflow as tf
-from tfx.components.example_gen.driver import FileBasedDriver
 from tfx.dsl.components.base.base_beam_executor import BaseBeamExecutor
 from tfx.orchestration import data_types
 from tfx.types import artifact_utils, standard_artifacts
 
-from dimerec_tf.config import ConfigError, DataConfig, SplitConfig
+from dimerec_tf.config import ConfigError
+from dimerec_tf.config_data import DataConfig, SplitConfig
 from dimerec_tf.data.log_reader import LogError
 from dimerec_tf.data.protocols import SPLIT_NAMES, UserExample
 from dimerec_tf.data.rejects import TooManyBadRows
 from dimerec_tf.data.splits import load_splits
 from tfx_pipeline.components.sequence_example_gen.component import SequenceExampleGen, input_place
+from tfx_pipeline.components.sequence_example_gen.driver import Driver
 from tfx_pipeline.components.sequence_example_gen.events import AddTimes, ReadEvents, ResolveBoundaries, SplitUser
 from tfx_pipeline.components.sequence_example_gen.executor import Executor
+from tfx_pipeline.components.sequence_example_gen.packs import LatestEvents
 
 HEADER = "user_id,item_id,timestamp\n"
 GLOBAL_TIME = SplitConfig(kind="global_time", eval_from=0.6, test_from=0.8)
@@ -54,11 +56,15 @@ class Output(NamedTuple):
 
 def run(data: DataConfig, folder: Path) -> Output:
     component = SequenceExampleGen(data=data, rejected_dir=str(folder / "rejected"), code_version="1")
+    return execute(dict(component.exec_properties), folder)
+
+
+def execute(exec_properties: dict, folder: Path) -> Output:
     examples = standard_artifacts.Examples()
     examples.uri = str(folder / "examples")
     # Without arguments of its own TFX does not build a source package first, which takes longer than the run.
     executor = Executor(BaseBeamExecutor.Context(make_beam_pipeline_fn=lambda: beam.Pipeline(argv=BEAM_ARGS)))
-    executor.Do({}, {"examples": [examples]}, dict(component.exec_properties))
+    executor.Do({}, {"examples": [examples]}, exec_properties)
     return Output(examples, folder / "rejected")
 
 
@@ -111,6 +117,17 @@ def test_test_targets_lie_in_periods_of_equally_many(tmp_path):
         "3 of 4: 2020-01-08 to 2020-01-10": [7, 8, 9],
         "4 of 4: 2020-01-11 to 2020-01-13": [10, 11, 12],
     }
+
+
+def test_a_user_with_too_many_events_is_cut_as_in_memory(log, tmp_path):
+    data = DataConfig(path=str(log), max_bad_fraction=0.2, max_user_events=12)
+    output, expected = run(data, tmp_path / "tfx"), load_splits(data, tmp_path / "memory")
+    assert expected.summary.cut_users > 5
+    for name in SPLIT_NAMES:
+        assert sorted(output.split(name), key=lambda e: e.user_id) == sorted(
+            getattr(expected, name), key=lambda e: e.user_id
+        )
+    assert (output.rejected / "summary.json").read_text() == (tmp_path / "memory" / "summary.json").read_text()
 
 
 def test_the_same_log_gives_the_same_files(log, tmp_path):
@@ -203,7 +220,7 @@ def test_a_split_without_an_example_is_refused(tmp_path):
 def test_the_input_fingerprint_follows_the_data(log):
     def fingerprint() -> str:
         component = SequenceExampleGen(data=DataConfig(path=str(log)), rejected_dir="r", code_version="1")
-        driver = FileBasedDriver(metadata_handle=None)
+        driver = Driver(metadata_handle=None)
         properties = dict(component.exec_properties)
         pipeline = data_types.PipelineInfo("", "")
         resolved = driver.resolve_exec_properties(properties, pipeline, data_types.ComponentInfo("", "", pipeline))
@@ -241,7 +258,13 @@ def test_input_place_of_files_directories_and_addresses(log):
 
 @pytest.mark.parametrize(
     "step",
-    [ReadEvents(DataConfig()), SplitUser(DataConfig()), ResolveBoundaries(GLOBAL_TIME), AddTimes()],
+    [
+        ReadEvents(DataConfig()),
+        SplitUser(DataConfig(), {}),
+        ResolveBoundaries(GLOBAL_TIME),
+        AddTimes(),
+        LatestEvents(3),
+    ],
     ids=lambda step: type(step).__name__,
 )
 def test_steps_survive_pickling_for_workers(step):

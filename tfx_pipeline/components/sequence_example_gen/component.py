@@ -3,27 +3,27 @@
 import glob
 from pathlib import Path
 
-from google.protobuf.struct_pb2 import Struct
 from tfx.components.example_gen import utils
 from tfx.components.example_gen.component import FileBasedExampleGen
 from tfx.dsl.components.base.executor_spec import BeamExecutorSpec
-from tfx.proto import example_gen_pb2
 
-from dimerec_tf.config import ConfigError, DataConfig
+from dimerec_tf.config import ConfigError
+from dimerec_tf.config_data import PLACEHOLDERS, DataConfig
 from dimerec_tf.data.log_reader import LOG_SUFFIXES, list_log_files
-from dimerec_tf.data.protocols import SPLIT_NAMES
+from tfx_pipeline.components.sequence_example_gen.driver import Driver
 from tfx_pipeline.components.sequence_example_gen.executor import ALL_FILES, Executor
-
-PIPELINE_SPLITS = ("leave_one_out", "global_time")
+from tfx_pipeline.components.sequence_example_gen.settings import Settings, output_splits, require_pipeline_split
+from tfx_pipeline.components.sequence_example_gen.spans import find_spans
 
 
 class SequenceExampleGen(FileBasedExampleGen):
     """Reads, checks, orders and splits a log; see `Executor` for the examples it writes.
 
-    TFX runs it again when a file of the log changes in size or time of modification.
+    TFX runs it again when a file of the log, or of the window of its spans, changes in size or time of modification.
     """
 
     EXECUTOR_SPEC = BeamExecutorSpec(Executor)
+    DRIVER_CLASS = Driver
 
     def __init__(self, data: DataConfig, rejected_dir: str, code_version: str) -> None:
         """Constructs the component.
@@ -35,25 +35,17 @@ class SequenceExampleGen(FileBasedExampleGen):
 
         Raises:
             ConfigError: the split gives users several examples or targets.
-            LogError: there is no log at `data.path`.
+            LogError: there is no log at `data.path`, or its spans cannot be told.
         """
-        if data.split.kind not in PIPELINE_SPLITS:
-            raise ConfigError(
-                f"A pipeline splits by {' or '.join(PIPELINE_SPLITS)}: data.split.kind {data.split.kind} is for "
-                "`dimerec bench` only."
-            )
-        base, pattern = input_place(data.path)
-        settings = Struct()
-        settings.update({"data": data.model_dump_json(), "rejected_dir": rejected_dir, "code_version": code_version})
-        custom_config = example_gen_pb2.CustomConfig()
-        custom_config.custom_config.Pack(settings)
-        # TFX wants a number of hash buckets for each split; the executor splits by time instead.
-        splits = [example_gen_pb2.SplitConfig.Split(name=name, hash_buckets=1) for name in SPLIT_NAMES]
+        require_pipeline_split(data)
+        base, pattern = span_place(data.path) if data.window else input_place(data.path)
+        if data.window and "://" not in data.path:
+            find_spans(base, pattern, window=1)  # so that nothing runs where there is none
         super().__init__(
             input_base=base,
             input_config=utils.make_default_input_config(pattern),
-            output_config=example_gen_pb2.Output(split_config=example_gen_pb2.SplitConfig(splits=splits)),
-            custom_config=custom_config,
+            output_config=output_splits(),
+            custom_config=Settings(data, pattern, rejected_dir).pack(code_version),
         )
 
 
@@ -72,3 +64,21 @@ def input_place(path: str) -> tuple[str, str]:
         return glob.escape(path.rstrip("/") or "/"), ALL_FILES
     directory, _, name = path.rpartition("/")
     return glob.escape(directory or ("/" if path.startswith("/") else ".")), glob.escape(name)
+
+
+def span_place(path: str) -> tuple[str, str]:
+    """The same for a path with placeholders, in which `*` and `?` are TFX's; a span may have a directory of its own.
+
+    Raises:
+        ConfigError: the path has a bracket, which TFX cannot read.
+    """
+    if "[" in path:
+        raise ConfigError(
+            f"data.path {path} has a bracket, which cannot be in the path of a log with spans: rename it."
+        )
+    whole = path if path.endswith(LOG_SUFFIXES) else f"{path.rstrip('/')}/{ALL_FILES}"
+    first = PLACEHOLDERS.search(whole)
+    assert first, "data.window is set for paths with placeholders only"
+    directory, _, _ = whole[: first.start()].rpartition("/")
+    pattern = whole[len(directory) :].lstrip("/")
+    return directory or ("/" if path.startswith("/") else "."), pattern

@@ -1,59 +1,61 @@
-"""Beam steps from log files to split users. What they pass around is cheap to encode: one value per user and batch."""
+"""Beam steps from log files to split users. What they pass around is one value per user and batch."""
 
-from collections.abc import Iterable, Iterator
-from typing import Any, NamedTuple
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
 
 import apache_beam as beam
 import numpy as np
-import pandas as pd
 import tensorflow as tf
 from apache_beam.io.filesystem import CompressionTypes
 from apache_beam.io.filesystems import FileSystems
 from apache_beam.metrics import Metrics
+from numpy.typing import NDArray
 
-from dimerec_tf.config import ConfigError, DataConfig, SplitConfig
+from dimerec_tf.config import ConfigError
+from dimerec_tf.config_data import DataConfig, SplitConfig
 from dimerec_tf.data.boundaries import Boundaries, TimeCounts, resolve_boundaries
 from dimerec_tf.data.log_reader import EventBatch, LogError, read_file
 from dimerec_tf.data.periods import Periods
-from dimerec_tf.data.protocols import UserExample, split_user
+from dimerec_tf.data.protocols import SPLIT_NAMES, UserExample, split_user
 from dimerec_tf.data.rejects import RejectedRow
 from dimerec_tf.data.splits import duplicate_row, order_events
+from dimerec_tf.data.times import Times
 from dimerec_tf.features import PERIOD
+from tfx_pipeline.components.sequence_example_gen.packs import UserPacks, pack, rows_of, times_of
 
-TIMES, REJECTED, FAILURES, KEPT = "times", "rejected", "failures", "kept"
+TIMES, FOUND, REJECTED, FAILURES, COUNTS = "times", "found", "rejected", "failures", "counts"
+NEWEST, PREVIOUS = "newest", "previous"
+TEST = SPLIT_NAMES[-1]
+KEPT, CUT_USERS, CUT_EVENTS = "kept", "cut users", "cut events"
 _METRICS = "dimerec"
-
-
-class EventPack(NamedTuple):
-    """A user's events of one batch: int64 row numbers and times, of `time_type`, as bytes."""
-
-    file: str
-    rows: bytes
-    times: bytes
-    time_type: str
-    items: list[str]
+_MAX_PARTS = 16
 
 
 @beam.typehints.with_output_types(tuple[str, Any])
 class ReadEvents(beam.DoFn):
-    """File name -> (user id, EventPack); times, rejected rows and failures as tagged outputs.
+    """File name -> (user id, EventPack); times, events found, rejected rows and failures as tagged outputs.
 
     A file that cannot be read becomes a failure with its sentence, which no runner retries or buries in a trace.
     """
 
     def __init__(self, data: DataConfig) -> None:
         self._data = data
-        self._rejected = Metrics.counter(_METRICS, "rows_rejected")
 
     def process(self, file: str) -> Iterator[Any]:
         try:
             for batch in read_file(file, self._data, _open):
-                self._rejected.inc(len(batch.rejected))
-                yield from (beam.pvalue.TaggedOutput(REJECTED, _record(row)) for row in batch.rejected)
-                yield beam.pvalue.TaggedOutput(TIMES, TimeCounts.of(batch.times))
-                yield from _pack(batch)
+                yield from batch_outputs(batch)
         except LogError as error:
             yield beam.pvalue.TaggedOutput(FAILURES, str(error))
+
+
+def batch_outputs(batch: EventBatch) -> Iterator[Any]:
+    """What a DoFn that reads gives for a batch: packs of users, the rest tagged."""
+    Metrics.counter(_METRICS, "rows_rejected").inc(len(batch.rejected))
+    yield from (beam.pvalue.TaggedOutput(REJECTED, _record(row)) for row in batch.rejected)
+    yield beam.pvalue.TaggedOutput(TIMES, TimeCounts.of(batch.times))
+    yield beam.pvalue.TaggedOutput(FOUND, (batch.file, len(batch.times)))
+    yield from pack(batch)
 
 
 class AddTimes(beam.CombineFn):
@@ -63,7 +65,8 @@ class AddTimes(beam.CombineFn):
         return []
 
     def add_input(self, accumulator: list[TimeCounts], times: TimeCounts) -> list[TimeCounts]:
-        return [*accumulator, times]
+        parts = [*accumulator, times]
+        return parts if len(parts) < _MAX_PARTS else self.compact(parts)
 
     def merge_accumulators(self, accumulators: Iterable[list[TimeCounts]]) -> list[TimeCounts]:
         return [TimeCounts.sum([part for accumulator in accumulators for part in accumulator])]
@@ -90,35 +93,43 @@ class ResolveBoundaries(beam.DoFn):
 
 
 class SplitUser(beam.DoFn):
-    """(user id, packs) -> (time of the target, serialised example), tagged with the split.
+    """(user id, UserPacks) -> serialised examples, tagged with their split; rejected rows and counts beside them.
 
-    Rejected rows and kept events are beside them.
+    In the test split each is paired with the time of its target.
+
+    `span_splits` names the split of a file's span, for the spans that have one of their own.
     """
 
-    def __init__(self, data: DataConfig) -> None:
+    def __init__(self, data: DataConfig, span_splits: Mapping[str, str]) -> None:
         self._data = data
+        self._span_splits = span_splits
         self._kept = Metrics.counter(_METRICS, "events_kept")
         self._rejected = Metrics.counter(_METRICS, "rows_rejected")
 
     def process(
-        self, grouped: tuple[str, Iterable[EventPack]], boundaries: Boundaries | None
+        self, grouped: tuple[str, UserPacks], boundaries: Boundaries | None
     ) -> Iterator[beam.pvalue.TaggedOutput]:
-        user_id, packs = grouped[0], sorted(grouped[1], key=_file_order)
-        rows = np.concatenate([np.frombuffer(pack.rows, np.int64) for pack in packs])
-        times = np.concatenate([np.frombuffer(pack.times, pack.time_type) for pack in packs])
-        items = np.array([item for pack in packs for item in pack.items], dtype=object)
+        user_id, packs, cut = grouped[0], grouped[1].packs, grouped[1].cut
+        rows, times = np.concatenate([rows_of(part) for part in packs]), times_of(packs)
+        items = np.array([item for part in packs for item in part.items], dtype=object)
         user, dropped = order_events(user_id, items, times)
-        starts = np.cumsum([0, *(len(pack.items) for pack in packs)])
+        starts = np.cumsum([0, *(len(part.items) for part in packs)])
         for i in dropped.tolist():
             file = packs[int(np.searchsorted(starts, i, side="right")) - 1].file
             row = duplicate_row(user_id, items[i], times[i].item(), file, int(rows[i]), self._data)
             yield beam.pvalue.TaggedOutput(REJECTED, _record(row))
         self._rejected.inc(len(dropped))
         self._kept.inc(len(user.items))
-        yield beam.pvalue.TaggedOutput(KEPT, len(user.items))
-        for name, example in split_user(user, boundaries).items():
-            time = user.times[len(example.history)].item()
-            yield beam.pvalue.TaggedOutput(name, (time, to_tf_example(example).SerializeToString(deterministic=True)))
+        yield beam.pvalue.TaggedOutput(COUNTS, (KEPT, len(user.items)))
+        if cut:
+            yield beam.pvalue.TaggedOutput(COUNTS, (CUT_USERS, 1))
+            yield beam.pvalue.TaggedOutput(COUNTS, (CUT_EVENTS, cut))
+        names = [self._span_splits.get(part.file) for part in packs]
+        spans = _of_spans(user_id, items, times, names, starts) if any(names) else {}
+        for name, example in {**split_user(user, boundaries), **spans}.items():
+            value = to_tf_example(example).SerializeToString(deterministic=True)
+            timed = (user.times[len(example.history)].item(), value) if name == TEST else value
+            yield beam.pvalue.TaggedOutput(name, timed)
 
 
 def with_period(timed: tuple[float, bytes], periods: Periods) -> bytes:
@@ -126,6 +137,19 @@ def with_period(timed: tuple[float, bytes], periods: Periods) -> bytes:
     example = tf.train.Example.FromString(timed[1])
     example.features.feature[PERIOD].bytes_list.value.append(periods.name_of(timed[0]).encode())
     return example.SerializeToString(deterministic=True)
+
+
+def _of_spans(
+    user_id: str, items: NDArray[np.object_], times: Times, names: list[str | None], starts: NDArray[np.int64]
+) -> dict[str, UserExample]:
+    """What a user did in each span that has a name; `names` are those of packs, which begin at `starts`."""
+    of_event = np.repeat(np.array(names, dtype=object), np.diff(starts))
+    examples = {}
+    for name in {name for name in names if name}:
+        own = of_event == name
+        in_order = items[own][np.argsort(times[own], kind="stable")].tolist()
+        examples[name] = UserExample(user_id, in_order[:-1], in_order[-1:])
+    return examples
 
 
 def to_tf_example(example: UserExample) -> tf.train.Example:
@@ -154,17 +178,3 @@ def _open(file: str) -> Any:
 
 def _record(row: RejectedRow) -> tuple[str, str]:
     return row.reason, row.to_json()
-
-
-def _pack(batch: EventBatch) -> Iterator[tuple[str, EventPack]]:
-    codes, users = pd.factorize(batch.users)
-    by_user = np.argsort(codes, kind="stable")
-    rows, times, items = batch.rows[by_user], batch.times[by_user], batch.items[by_user].tolist()
-    bounds = np.cumsum([0, *np.bincount(codes, minlength=len(users))]).tolist()
-    for user, start, end in zip(users, bounds[:-1], bounds[1:], strict=True):
-        own = slice(start, end)
-        yield user, EventPack(batch.file, rows[own].tobytes(), times[own].tobytes(), times.dtype.char, items[own])
-
-
-def _file_order(pack: EventPack) -> tuple[str, int]:
-    return pack.file, int(np.frombuffer(pack.rows, np.int64, count=1)[0])

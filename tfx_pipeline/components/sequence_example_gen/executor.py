@@ -1,36 +1,27 @@
 """Beam pipeline of `SequenceExampleGen`: files -> events per user -> order, duplicates, splits -> examples."""
 
 import os
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import apache_beam as beam
-import tensorflow as tf
-from google.protobuf.json_format import MessageToDict
-from google.protobuf.struct_pb2 import Struct
 from tfx.components.example_gen.base_example_gen_executor import BaseExampleGenExecutor
 from tfx.components.util import examples_utils
-from tfx.dsl.io import fileio
 from tfx.proto import example_gen_pb2
 from tfx.types import Artifact, artifact_utils
-from tfx.types.standard_component_specs import (
-    CUSTOM_CONFIG_KEY,
-    EXAMPLES_KEY,
-    INPUT_BASE_KEY,
-    INPUT_CONFIG_KEY,
-)
-from tfx.utils import proto_utils
+from tfx.types.standard_component_specs import EXAMPLES_KEY, INPUT_BASE_KEY
 
-from dimerec_tf.config import DataConfig
+from dimerec_tf.config_data import DataConfig
 from dimerec_tf.data.log_reader import LOG_SUFFIXES, LogError, is_log_file
 from dimerec_tf.data.periods import Periods
 from dimerec_tf.data.protocols import SPLIT_NAMES
-from dimerec_tf.data.rejects import REJECTED_FILE, SUMMARY_FILE, Summary
-from dimerec_tf.data.splits import no_events, no_examples
 from tfx_pipeline.components.sequence_example_gen.events import (
+    COUNTS,
     FAILURES,
-    KEPT,
+    FOUND,
+    NEWEST,
+    PREVIOUS,
     REJECTED,
+    TEST,
     TIMES,
     AddTimes,
     ReadEvents,
@@ -39,33 +30,26 @@ from tfx_pipeline.components.sequence_example_gen.events import (
     find_files,
     with_period,
 )
+from tfx_pipeline.components.sequence_example_gen.packs import LatestEvents
+from tfx_pipeline.components.sequence_example_gen.reports import judge, remove_reports, write_reports
+from tfx_pipeline.components.sequence_example_gen.settings import Settings
+from tfx_pipeline.components.sequence_example_gen.spans import Span
 
 ALL_FILES = "*"
-FAILURES_FILE = "failures.txt"
 
 
-@dataclass(frozen=True)
-class Settings:
-    """What the component packed into `custom_config`."""
+class Source(NamedTuple):
+    """A log: its spans, oldest first, the number of each file's, and a transform with the outputs of `ReadEvents`."""
 
-    data: DataConfig
-    rejected_dir: str
-
-    @classmethod
-    def unpack(cls, exec_properties: dict[str, Any]) -> "Settings":
-        custom_config, settings = example_gen_pb2.CustomConfig(), Struct()
-        proto_utils.json_to_proto(exec_properties[CUSTOM_CONFIG_KEY], custom_config)
-        custom_config.custom_config.Unpack(settings)
-        values = MessageToDict(settings)
-        return cls(DataConfig.model_validate_json(values["data"]), values["rejected_dir"])
-
-    def file(self, name: str) -> str:
-        """A file in the directory for rows set aside."""
-        return os.path.join(self.rejected_dir, name)  # noqa: PTH118 - may be a gs:// address
+    spans: list[Span]
+    span_of: dict[str, int]
+    read: beam.PTransform
 
 
 class Executor(BaseExampleGenExecutor):
     """Writes splits train, eval and test, one example per user at most.
+
+    Of a log with spans the newest one and the one before it are splits too, to be compared: what a user did in them.
 
     Features: `user_id` bytes[1], `history_item_ids` bytes[n], n >= 0, oldest first, `target_item_id` bytes[1]; in the
     test split also `target_period` bytes[1], which of the periods of equally many targets this one's lies in. The
@@ -75,47 +59,7 @@ class Executor(BaseExampleGenExecutor):
 
     def GetInputSourceToExamplePTransform(self) -> beam.PTransform:
         """Not used: TFX's own way cannot give a user's events to different splits."""
-        raise NotImplementedError("SequenceExampleGen makes its splits in GenerateExamplesByBeam.")
-
-    def GenerateExamplesByBeam(
-        self, pipeline: beam.Pipeline, exec_properties: dict[str, Any]
-    ) -> dict[str, beam.PCollection]:
-        """Builds the pipeline; rows set aside, their counts and failures go to files on the way.
-
-        Raises:
-            LogError: there is no file to read.
-        """
-        settings = Settings.unpack(exec_properties)
-        files = (
-            pipeline
-            | "Files" >> beam.Create([(file, None) for file in _log_files(exec_properties)])
-            | "OneFileOneWorker" >> beam.GroupByKey()
-            | "FileNames" >> beam.Keys()
-        )
-        read = files | "Read" >> beam.ParDo(ReadEvents(settings.data)).with_outputs(
-            TIMES, REJECTED, FAILURES, main="events"
-        )
-        failures = [read[FAILURES]]
-        boundaries = None
-        if settings.data.split.kind == "global_time":
-            resolved = (
-                read[TIMES]
-                | "AddTimes" >> beam.CombineGlobally(AddTimes())
-                | "Boundaries" >> beam.ParDo(ResolveBoundaries(settings.data.split)).with_outputs(FAILURES, main="all")
-            )
-            boundaries = beam.pvalue.AsSingleton(resolved["all"])
-            failures.append(resolved[FAILURES])
-        users = (
-            read["events"]
-            | "ByUser" >> beam.GroupByKey()
-            | "Split" >> beam.ParDo(SplitUser(settings.data), boundaries).with_outputs(REJECTED, KEPT, *SPLIT_NAMES)
-        )
-        _write_reports((read[REJECTED], users[REJECTED]), users[KEPT], tuple(failures), settings)
-        *untimed, test = SPLIT_NAMES
-        return {
-            **{name: users[name] | f"Untimed[{name}]" >> beam.Values() for name in untimed},
-            test: _with_periods(users[test]),
-        }
+        raise NotImplementedError("SequenceExampleGen makes its splits in its Do.")
 
     def Do(
         self,
@@ -126,34 +70,73 @@ class Executor(BaseExampleGenExecutor):
         """Runs the pipeline, then judges the log by the reports.
 
         Raises:
-            LogError: the log cannot be read or split, or gives no example for a split.
+            LogError: the log cannot be read or split, its newest span is empty, or it gives no example for a split.
             TooManyBadRows: more rows were set aside than `data.max_bad_fraction` allows.
         """
         self._log_startup(input_dict, output_dict, exec_properties)
         settings = Settings.unpack(exec_properties)
-        fileio.makedirs(settings.rejected_dir)
-        for name in (REJECTED_FILE, SUMMARY_FILE, FAILURES_FILE):
-            if fileio.exists(settings.file(name)):
-                fileio.remove(settings.file(name))
+        source = self._source(settings, exec_properties)
+        remove_reports(settings)
         examples = artifact_utils.get_single_instance(output_dict[EXAMPLES_KEY])
-        examples.split_names = artifact_utils.encode_split_names(list(SPLIT_NAMES))
         with self._make_beam_pipeline() as pipeline:
-            for name, split in self.GenerateExamplesByBeam(pipeline, exec_properties).items():
+            splits = self._split(pipeline, settings, source)
+            examples.split_names = artifact_utils.encode_split_names(list(splits))
+            for name, split in splits.items():
                 prefix = os.path.join(artifact_utils.get_split_uri([examples], name), "data_tfrecord")  # noqa: PTH118
                 split | f"Write[{name}]" >> beam.io.WriteToTFRecord(prefix, file_name_suffix=".gz")
         examples_utils.set_payload_format(examples, example_gen_pb2.FORMAT_TF_EXAMPLE)
         examples_utils.set_file_format(examples, "tfrecords_gzip")
-        _judge(settings, examples)
+        judge(settings, source.spans, examples)
+
+    def _source(self, settings: Settings, exec_properties: dict[str, Any]) -> Source:
+        spans = settings.spans(exec_properties)
+        span_of = _log_files(exec_properties[INPUT_BASE_KEY], settings, spans)
+        return Source(spans, span_of, _Files(list(span_of), settings.data))
+
+    def _split(self, pipeline: beam.Pipeline, settings: Settings, source: Source) -> dict[str, beam.PCollection]:
+        """Builds the pipeline; rows set aside, their counts and failures go to files on the way."""
+        spans, span_of, read_all = source
+        compared = {spans[-2].number: PREVIOUS, spans[-1].number: NEWEST} if len(spans) > 1 else {}
+        names = (*SPLIT_NAMES, *compared.values())
+        split_of = {file: compared[span] for file, span in span_of.items() if span in compared}
+        read = pipeline | "Read" >> read_all
+        failures = [read[FAILURES]]
+        boundaries = None
+        if settings.data.split.kind == "global_time":
+            resolved = (
+                read[TIMES]
+                | "AddTimes" >> beam.CombineGlobally(AddTimes())
+                | "Boundaries" >> beam.ParDo(ResolveBoundaries(settings.data.split)).with_outputs(FAILURES, main="all")
+            )
+            boundaries = beam.pvalue.AsSingleton(resolved["all"])
+            failures.append(resolved[FAILURES])
+        split = SplitUser(settings.data, split_of)
+        users = (
+            read["events"]
+            | "ByUser" >> beam.CombinePerKey(LatestEvents(settings.data.max_user_events))
+            | "Split" >> beam.ParDo(split, boundaries).with_outputs(REJECTED, COUNTS, *names)
+        )
+        found = read[FOUND] | "OfSpan" >> beam.Map(lambda counted: (span_of[counted[0]], counted[1]))
+        write_reports((read[REJECTED], users[REJECTED]), users[COUNTS], found, tuple(failures), settings)
+        return {name: _with_periods(users[name]) if name == TEST else users[name] for name in names}
 
 
-def _log_files(exec_properties: dict[str, Any]) -> list[str]:
-    base, input_config = exec_properties[INPUT_BASE_KEY], example_gen_pb2.Input()
-    proto_utils.json_to_proto(exec_properties[INPUT_CONFIG_KEY], input_config)
-    pattern = input_config.splits[0].pattern
-    files = [file for file in find_files(base, pattern) if pattern != ALL_FILES or is_log_file(file)]
-    if not files:
-        raise LogError(f"No log at {base}/{pattern}: data.path needs files ending in {', '.join(LOG_SUFFIXES)}.")
-    return files
+class _Files(beam.PTransform):
+    def __init__(self, files: list[str], data: DataConfig) -> None:
+        super().__init__()
+        self._files = files
+        self._data = data
+
+    def expand(self, pipeline: beam.Pipeline) -> Any:
+        files = (
+            pipeline
+            | "Files" >> beam.Create([(file, None) for file in self._files])
+            | "OneFileOneWorker" >> beam.GroupByKey()
+            | "FileNames" >> beam.Keys()
+        )
+        return files | "Events" >> beam.ParDo(ReadEvents(self._data)).with_outputs(
+            TIMES, FOUND, REJECTED, FAILURES, main="events"
+        )
 
 
 def _with_periods(timed: beam.PCollection) -> beam.PCollection:
@@ -167,56 +150,15 @@ def _with_periods(timed: beam.PCollection) -> beam.PCollection:
     return timed | "WithPeriod" >> beam.Map(with_period, beam.pvalue.AsSingleton(periods))
 
 
-def _write_reports(
-    rejected: tuple[beam.PCollection, ...],
-    kept: beam.PCollection,
-    failures: tuple[beam.PCollection, ...],
-    settings: Settings,
-) -> None:
-    """Writes rejected rows, the summary, and failures if there are any: one file each."""
-    one_file = {"num_shards": 1, "shard_name_template": ""}
-    rows = rejected | "AllRejected" >> beam.Flatten()
-    _ = (
-        rows
-        | "RejectedLines" >> beam.Values()
-        | "WriteRejected" >> beam.io.WriteToText(settings.file(REJECTED_FILE), **one_file)
-    )
-    counts = (
-        (
-            rows | "OneOfReason" >> beam.Map(lambda row: (row[0], 1)),
-            kept | "KeptEvents" >> beam.Map(lambda number: (KEPT, number)),
-        )
-        | "AllCounts" >> beam.Flatten()
-        | "AddCounts" >> beam.CombinePerKey(sum)
-    )
-    _ = (
-        counts
-        | "ListCounts" >> beam.combiners.ToList()
-        | "Summary" >> beam.Map(_summary_text)
-        | "WriteSummary" >> beam.io.WriteToText(settings.file(SUMMARY_FILE), **one_file)
-    )
-    _ = (
-        failures
-        | "AllFailures" >> beam.Flatten()
-        | "WriteFailures" >> beam.io.WriteToText(settings.file(FAILURES_FILE), skip_if_empty=True, **one_file)
-    )
-
-
-def _summary_text(counts: list[tuple[str, int]]) -> str:
-    by_name = dict(counts)
-    return Summary(by_name.pop(KEPT, 0), by_name).to_json().rstrip()
-
-
-def _judge(settings: Settings, examples: Artifact) -> None:
-    if fileio.exists(settings.file(FAILURES_FILE)):
-        with fileio.open(settings.file(FAILURES_FILE)) as stream:
-            raise LogError(min(stream.read().splitlines()))
-    with fileio.open(settings.file(SUMMARY_FILE)) as stream:
-        summary = Summary.from_json(stream.read())
-    summary.check(settings.data.max_bad_fraction, settings.rejected_dir)
-    if not summary.kept:
-        raise no_events(settings.data.path, dict(summary.rejected))
-    for name in SPLIT_NAMES:
-        files = tf.io.gfile.glob(f"{artifact_utils.get_split_uri([examples], name)}/*")
-        if not list(tf.data.TFRecordDataset(files, compression_type="GZIP").take(1)):
-            raise no_examples(settings.data, name)
+def _log_files(base: str, settings: Settings, spans: list[Span]) -> dict[str, int]:
+    """Names of the files to read, each with the number of its span."""
+    span_of = {}
+    for span in spans:
+        files = find_files(base, span.pattern)
+        if span.pattern.endswith(ALL_FILES):
+            files = [file for file in files if is_log_file(file)]
+        span_of.update(dict.fromkeys(files, span.number))
+    if not span_of:
+        suffixes = ", ".join(LOG_SUFFIXES)
+        raise LogError(f"No log at {base}/{settings.pattern}: data.path needs files ending in {suffixes}.")
+    return span_of

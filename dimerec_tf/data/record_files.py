@@ -1,0 +1,63 @@
+"""Reads events from TFRecord files of tf.Examples, one event each."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+
+import numpy as np
+import pyarrow as pa
+import tensorflow as tf
+from google.protobuf.message import DecodeError
+
+BATCH_RECORDS = 1 << 16
+SNIFFED_RECORDS = 100
+_TYPES = {"bytes_list": tf.string, "int64_list": tf.int64, "float_list": tf.float32}
+
+
+def feature_types(file: str) -> dict[str, tf.DType]:
+    """The features of the first records of a file, by name; float32 is too coarse for most times.
+
+    Raises:
+        ValueError: the file cannot be read.
+    """
+    types = {}
+    with _readable():
+        for record in _records(file).take(SNIFFED_RECORDS).as_numpy_iterator():
+            for name, feature in tf.train.Example.FromString(record).features.feature.items():
+                if feature.WhichOneof("kind"):
+                    types[name] = _TYPES[feature.WhichOneof("kind")]
+    return dict(sorted(types.items()))
+
+
+def read_columns(file: str, types: Mapping[str, tf.DType]) -> Iterator[list[pa.Array]]:
+    """Columns `[records]` of the features asked for, batch by batch; null where a record lacks the feature.
+
+    Raises:
+        ValueError: the file cannot be read, or a record has several values of a feature.
+    """
+    features = {name: tf.io.RaggedFeature(kind, row_splits_dtype=tf.int64) for name, kind in types.items()}
+    with _readable():
+        for records in _records(file).batch(BATCH_RECORDS):
+            parsed = tf.io.parse_example(records, features)
+            yield [_column(name, parsed[name]) for name in types]
+
+
+@contextmanager
+def _readable() -> Iterator[None]:
+    try:
+        yield
+    except (tf.errors.OpError, DecodeError) as error:
+        reason = str(error).splitlines()[0]
+        raise ValueError(f"it is damaged or no TFRecord of tf.Examples ({reason})") from error
+
+
+def _records(file: str) -> tf.data.TFRecordDataset:
+    return tf.data.TFRecordDataset(file, compression_type="GZIP" if file.endswith(".gz") else "")
+
+
+def _column(name: str, values: tf.RaggedTensor) -> pa.Array:
+    lengths = values.row_lengths().numpy()
+    if (lengths > 1).any():
+        raise ValueError(f"feature {name!r} has {lengths.max()} values in a record, an event has one")
+    places = pa.array(np.cumsum(lengths) - 1, mask=lengths == 0)
+    flat = values.flat_values.numpy()
+    return pa.array(flat, pa.binary() if flat.dtype == object else None).take(places)

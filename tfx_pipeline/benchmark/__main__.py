@@ -1,0 +1,56 @@
+"""`python -m tfx_pipeline.benchmark`, or `make bench-pipeline`: measures the steps before training."""
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from dimerec_tf.cli.main import catching_errors
+from dimerec_tf.environment import silence_native_logs
+from dimerec_tf.measuring.alone import measured_alone
+from tfx_pipeline.benchmark.event_log import write_log
+from tfx_pipeline.benchmark.steps import MEASURED, measure
+
+console = Console()
+
+
+def main(
+    output: Annotated[Path, typer.Option(help="Where logs, artifacts and finished measurements are kept.")] = Path(
+        "build/bench-pipeline"
+    ),
+    results: Annotated[Path, typer.Option(help="JSON file to write.")] = Path("docs/benchmarks/pipeline.json"),
+    events: Annotated[list[int], typer.Option(min=1000, help="Size of a log; may be given several times.")] = [  # noqa: B006
+        1_000_000,
+        10_000_000,
+    ],
+    workers: Annotated[list[int], typer.Option(min=1, help="Beam workers; may be given several times.")] = [1, 2],  # noqa: B006
+) -> None:
+    """Measures ExampleGen, StatisticsGen and Transform on logs that are made up, in seconds and megabytes.
+
+    Finished measurements are kept in the output directory: started again, the benchmark goes on with the next one.
+    Nothing else should run on the machine meanwhile.
+
+    Example: python -m tfx_pipeline.benchmark --events 1000000 --workers 1 --results build/pipeline.json
+    """
+    silence_native_logs()
+    rows = []
+    for size in events:
+        log = output.resolve() / f"log-{size}"
+        if not log.exists():
+            write_log(log, size)
+        for number in workers:
+            work = output.resolve() / f"{size}-{number}"
+            for component in MEASURED:
+                console.print(f"{size:,} events, {component}, workers: {number}", highlight=False)
+                kept = work / f"{component}.json"
+                rows += measured_alone(kept, measure, log, work, component, size, number)["pipeline"]
+    results.parent.mkdir(parents=True, exist_ok=True)
+    results.write_text(json.dumps(rows, indent=2) + "\n", encoding="utf-8")
+    console.print(f"Written to {results}.", soft_wrap=True)
+
+
+if __name__ == "__main__":
+    with catching_errors():
+        typer.run(main)
