@@ -8,6 +8,8 @@ import tensorflow_model_analysis as tfma
 from ml_metadata.proto import metadata_store_pb2 as mlmd
 from tensorflow_metadata.proto.v0.anomalies_pb2 import Anomalies
 
+from dimerec_tf.export.servable import ServingVerdict
+from tfx_pipeline.components.serving_check.executor import VERDICT
 from tfx_pipeline.metadata import executions_of, open_store, outputs_of, pipeline_runs
 from tfx_pipeline.pipeline import FLOORS, MODEL
 
@@ -28,7 +30,8 @@ class Outcome:
     """A finished run.
 
     `anomalies` say what in the data is not as the reviewed schema has it, which stops nothing. `metrics` and `slices`
-    are keyed by model (floors first), then metric; a slice is named `feature=value`.
+    are keyed by model (floors first), then metric; a slice is named `feature=value`. `blessed` is the verdict of the
+    Evaluator and of the step that served the model, if there is one; `refusals` are what either has against it.
     """
 
     steps: list[Step]
@@ -64,7 +67,8 @@ def read_outcome(metadata_path: Path) -> Outcome:
     evaluations = {
         name: tfma.load_eval_result(outputs[f"Evaluator.{name}"]["evaluation"].uri) for name in (*FLOORS, MODEL)
     }
-    blessing = outputs[f"Evaluator.{MODEL}"]["blessing"]
+    evaluator = outputs[f"Evaluator.{MODEL}"]
+    unservable = _infra_refusals(outputs)
     pushed = outputs["Pusher"]["pushed_model"].custom_properties
     is_pushed = pushed["pushed"].int_value == 1
     return Outcome(
@@ -72,8 +76,8 @@ def read_outcome(metadata_path: Path) -> Outcome:
         anomalies=read_anomalies(outputs["ExampleValidator"]["anomalies"].uri),
         metrics={name: _metrics(result.get_metrics_for_slice(())) for name, result in evaluations.items()},
         slices={name: _slices(result) for name, result in evaluations.items()},
-        blessed=blessing.custom_properties["blessed"].int_value == 1,
-        refusals=_refusals(outputs[f"Evaluator.{MODEL}"]["evaluation"].uri),
+        blessed=_is_blessed(evaluator["blessing"]) and not unservable,
+        refusals=[*_refusals(evaluator["evaluation"].uri), *unservable],
         pushed_version=int(pushed["pushed_version"].string_value) if is_pushed else None,
         pushed_path=pushed["pushed_destination"].string_value if is_pushed else None,
         examples_uri=outputs["SequenceExampleGen"]["examples"].uri,
@@ -120,6 +124,20 @@ def _slices(result: tfma.EvalResult) -> dict[str, Metrics]:
             (feature, value), *_ = key
             named[f"{feature}={value}"] = _metrics(result.get_metrics_for_slice(key))
     return named
+
+
+def _is_blessed(blessing: mlmd.Artifact) -> bool:
+    return bool(blessing.custom_properties["blessed"].int_value == 1)
+
+
+def _infra_refusals(outputs: dict[str, dict[str, mlmd.Artifact]]) -> list[str]:
+    """What the step that served the model has against it."""
+    if "ServingCheck" in outputs:
+        text = Path(outputs["ServingCheck"]["blessing"].uri, VERDICT).read_text(encoding="utf-8")
+        return [f"Served as {reason}" for reason in ServingVerdict.model_validate_json(text).reasons]
+    if "InfraValidator" in outputs and not _is_blessed(outputs["InfraValidator"]["blessing"]):
+        return ["InfraValidator could not serve the model; the pipeline's log says why."]
+    return []
 
 
 def _refusals(evaluation_uri: str) -> list[str]:
