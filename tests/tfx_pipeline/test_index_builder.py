@@ -36,7 +36,10 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, standard_arti
     config, exact = parse_config(CONFIG), root / "trained" / "Format-Serving"
     (root / "items.txt").write_text("".join(f"{item}\n" for item in IDS))
     save_exact(
-        ModelScorer(DimeRec(config.model, np.ones(NUM_ITEMS + 1, np.int64), seed=1)), root / "items.txt", config, exact
+        ModelScorer(DimeRec(config.model, np.ones(NUM_ITEMS + 1, np.int64), config.seed)),
+        root / "items.txt",
+        config,
+        exact,
     )
     sequences = {f"u{user}": [str(item) for item in rng.choice([*IDS, "unknown"], 5)] for user in range(50)}
     (root / "examples").mkdir()
