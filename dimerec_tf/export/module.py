@@ -178,6 +178,8 @@ class RecommenderModule(tf.Module):
 
     def _candidates(self, rows: tf.Tensor) -> tf.Tensor:
         """The rows `[batch, any]` without those of withdrawn items, which are 0."""
+        if self.num_candidates == self.vocabulary.num_items:
+            return rows
         return tf.where(rows <= self.num_candidates, rows, 0)
 
 
