@@ -26,6 +26,7 @@ from dimerec_tf.config_baselines import (
 from dimerec_tf.config_data import DATA_SWITCHES, DataConfig
 from dimerec_tf.config_evaluation import EVALUATION_SWITCHES, EvaluationConfig
 from dimerec_tf.config_model import DimeRecConfig
+from dimerec_tf.config_pipeline_steps import StepsConfig
 from dimerec_tf.config_training import CLUSTERED, SWITCHES, TrainingConfig
 from dimerec_tf.config_tuning import TuningConfig
 from dimerec_tf.config_warm_start import WarmStartConfig
@@ -95,6 +96,7 @@ class Config(Section):
     tuning: TuningConfig | None = None
     evaluation: EvaluationConfig = EvaluationConfig()
     export: ExportConfig = ExportConfig()
+    steps: StepsConfig = StepsConfig()
 
     @model_validator(mode="after")
     def _has_item_vectors(self) -> "Config":
@@ -139,11 +141,18 @@ class Config(Section):
             )
         return self
 
+    @model_validator(mode="after")
+    def _export_covers_batches(self) -> "Config":
+        batches = self.steps.batch_recommender
+        if batches and batches.k > self.export.max_k:
+            raise ValueError(f"steps.batch_recommender.k is {batches.k}, but export.max_k is {self.export.max_k}")
+        return self
+
     def fingerprint(self) -> str:
         """The first 12 hex digits of the SHA-256 of the canonical JSON form, without what changes no result: how often
-        a training's state is kept, how data is watched, and switches that are not used.
+        a training's state is kept, how data is watched, the steps around it, and switches that are not used.
         """
-        values = self.model_dump(mode="json")
+        values = self.model_dump(mode="json", exclude={"steps"})
         del values["training"]["checkpoint_minutes"]
         del values["watching"]
         for section, switches in SECTION_SWITCHES.items():

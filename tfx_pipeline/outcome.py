@@ -7,7 +7,9 @@ from typing import Any
 import tensorflow_model_analysis as tfma
 from ml_metadata.proto import metadata_store_pb2 as mlmd
 
+from dimerec_tf.export.servable import ServingVerdict
 from tfx_pipeline.anomalies import read_anomalies
+from tfx_pipeline.components.serving_check.executor import VERDICT
 from tfx_pipeline.metadata import executions_of, open_store, outputs_of, pipeline_runs
 from tfx_pipeline.pipeline import FLOORS, MODEL
 from tfx_pipeline.refusals import refusals
@@ -30,6 +32,8 @@ class Outcome:
 
     `anomalies` say what in the data is not as `watching` and the reviewed schema have it, and stopped nothing.
     `metrics` and `slices` are keyed by model (floors first), then metric; a slice is named `feature=value`.
+    `blessed` is the verdict of the Evaluator and of the step that served the model, if there is one; `refusals` are
+    what either has against it.
     """
 
     steps: list[Step]
@@ -65,7 +69,8 @@ def read_outcome(metadata_path: Path) -> Outcome:
     evaluations = {
         name: tfma.load_eval_result(outputs[f"Evaluator.{name}"]["evaluation"].uri) for name in (*FLOORS, MODEL)
     }
-    blessing = outputs[f"Evaluator.{MODEL}"]["blessing"]
+    evaluator = outputs[f"Evaluator.{MODEL}"]
+    unservable = _infra_refusals(outputs)
     pushed = outputs["Pusher"]["pushed_model"].custom_properties
     is_pushed = pushed["pushed"].int_value == 1
     return Outcome(
@@ -73,8 +78,8 @@ def read_outcome(metadata_path: Path) -> Outcome:
         anomalies=read_anomalies(outputs["DataWatch"]["anomalies"].uri),
         metrics={name: plain_values(result.get_metrics_for_slice(())) for name, result in evaluations.items()},
         slices={name: _slices(result) for name, result in evaluations.items()},
-        blessed=blessing.custom_properties["blessed"].int_value == 1,
-        refusals=refusals(tfma.load_validation_result(outputs[f"Evaluator.{MODEL}"]["evaluation"].uri)),
+        blessed=_is_blessed(evaluator["blessing"]) and not unservable,
+        refusals=[*refusals(tfma.load_validation_result(evaluator["evaluation"].uri)), *unservable],
         pushed_version=int(pushed["pushed_version"].string_value) if is_pushed else None,
         pushed_path=pushed["pushed_destination"].string_value if is_pushed else None,
         examples_uri=outputs["SequenceExampleGen"]["examples"].uri,
@@ -108,3 +113,17 @@ def _slices(result: tfma.EvalResult) -> dict[str, Metrics]:
             (feature, value), *_ = key
             named[f"{feature}={value}"] = plain_values(result.get_metrics_for_slice(key))
     return named
+
+
+def _is_blessed(blessing: mlmd.Artifact) -> bool:
+    return bool(blessing.custom_properties["blessed"].int_value == 1)
+
+
+def _infra_refusals(outputs: dict[str, dict[str, mlmd.Artifact]]) -> list[str]:
+    """What the step that served the model has against it."""
+    if "ServingCheck" in outputs:
+        text = Path(outputs["ServingCheck"]["blessing"].uri, VERDICT).read_text(encoding="utf-8")
+        return [f"Served as {reason}" for reason in ServingVerdict.model_validate_json(text).reasons]
+    if "InfraValidator" in outputs and not _is_blessed(outputs["InfraValidator"]["blessing"]):
+        return ["InfraValidator could not serve the model; the pipeline's log says why."]
+    return []

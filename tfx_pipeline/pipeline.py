@@ -15,11 +15,15 @@ from tfx.types import Channel
 from tfx.types.standard_artifacts import Model, ModelBlessing
 
 from dimerec_tf.config import Config
+from dimerec_tf.config_pipeline_steps import StepsConfig
 from dimerec_tf.config_training import CLUSTERED
 from dimerec_tf.data.items import items_hash
 from tfx_pipeline.components.atomic_pusher.executor import Executor as AtomicPusher
+from tfx_pipeline.components.batch_recommender.component import BatchRecommender
 from tfx_pipeline.components.cluster_trainer.executor import Executor as ClusterTrainer
 from tfx_pipeline.components.data_watch import DataWatch
+from tfx_pipeline.components.index_builder.component import IndexBuilder
+from tfx_pipeline.components.infra_validation import infra_validation
 from tfx_pipeline.components.logged_requests import logged_requests
 from tfx_pipeline.components.reviewed_schema import ReviewedSchema
 from tfx_pipeline.components.sequence_example_gen.component import SequenceExampleGen
@@ -113,7 +117,9 @@ def build_pipeline(
         beam_args: passed to every Beam step.
     """
     data = data_steps(config, schema, rejected_dir, code_version)
-    custom_config = {"config": config.to_json(), "code": code_version}
+    # Without the steps around it: a model is not trained again because a limit of its serving check changed.
+    of_model = config.model_copy(update={"steps": StepsConfig()})
+    custom_config = {"config": of_model.to_json(), "code": code_version}
 
     def train(
         run_fn: str,
@@ -178,16 +184,30 @@ def build_pipeline(
     evaluator = evaluate(
         trainer, evaluation_config(config.evaluation, True, categories), last_blessed.outputs["model"]
     ).with_id(f"Evaluator.{MODEL}")
+    examples = data.examples.outputs["examples"]
+    indexer = IndexBuilder(trainer.outputs["model"], examples, code_version) if config.export.indexes else None
+    served = (indexer or trainer).outputs["model"]
+    validator = infra_validation(config, served, examples, code_version)
     pusher = components.Pusher(
-        model=trainer.outputs["model"],
+        model=served,
         model_blessing=evaluator.outputs["blessing"],
+        infra_blessing=validator.outputs["blessing"] if validator else None,
         push_destination=pusher_pb2.PushDestination(
             filesystem=pusher_pb2.PushDestination.Filesystem(base_directory=serving_dir)
         ),
         custom_config={"run_id": run_id},
         custom_executor_spec=ExecutorClassSpec(AtomicPusher),
     )
-    steps += [*([tuner] if tuner else []), trainer, last_blessed, evaluator, pusher]
+    recommender = config.steps.batch_recommender and BatchRecommender(
+        examples=examples,
+        model=served,
+        pushed_model=pusher.outputs["pushed_model"],
+        settings=config.steps.batch_recommender,
+        code_version=code_version,
+    )
+    steps += [
+        step for step in (tuner, trainer, last_blessed, evaluator, indexer, validator, pusher, recommender) if step
+    ]
     return Pipeline(
         pipeline_name=name,
         pipeline_root=root,

@@ -12,6 +12,7 @@ import typer
 from rich.markup import escape
 
 from dimerec_tf.cli.output import console, library_noise_in, metric_table
+from dimerec_tf.cli.refresh import refresh
 from dimerec_tf.config import Config, ConfigError, load_config
 from dimerec_tf.config_training import CLUSTERED
 from dimerec_tf.data.items import read_categories
@@ -22,10 +23,11 @@ if TYPE_CHECKING:
     from tfx_pipeline.outcome import Outcome
 
 app = typer.Typer(help="Run the TFX pipeline.", no_args_is_help=True)
+app.command()(refresh)
 
 
 class NotBlessed(DimeRecError):
-    """The Evaluator refused the model, and nothing was pushed."""
+    """The Evaluator, or the step that served the model, refused it, and nothing was pushed."""
 
 
 @app.command()
@@ -37,8 +39,8 @@ def run(
 ) -> None:
     """Log -> sequences -> features -> trained model -> verdict -> pushed version.
 
-    Steps whose inputs, settings and code did not change come from the cache. A model that the Evaluator refuses is not
-    pushed, and the command fails with the reason.
+    Steps whose inputs, settings and code did not change come from the cache. A model that the Evaluator or the
+    serving check refuses is not pushed, and the command fails with the reason.
 
     Example: dimerec pipeline run --config my-shop.yaml --workdir build/my-shop
     """
@@ -171,7 +173,7 @@ def print_outcome(config: Config, outcome: "Outcome") -> None:
 
 
 def require_blessing(outcome: "Outcome") -> None:
-    """Raises `NotBlessed`, with each missed threshold, unless the model was blessed."""
+    """Raises `NotBlessed`, with each reason, unless the model was blessed."""
     if not outcome.blessed:
         reasons = " ".join(outcome.refusals)
-        raise NotBlessed(f"The Evaluator refused the model, and nothing was pushed. {reasons}")
+        raise NotBlessed(f"The model was refused, and nothing was pushed. {reasons}")

@@ -32,6 +32,7 @@ class RecommenderModule(tf.Module):
         train_events: how many training events each row has, `[num_items + 1]`, which the Evaluator's signature tells.
 
     Attributes:
+        num_candidates: how many items may be recommended, of the first rows; those behind them were withdrawn.
         has_queries: whether the model compares vectors of users and items.
         walker: the model if it is a DimeRec.
         max_walk_steps: the largest `num_steps` a request may ask for; 0 if there is no reverse walk.
@@ -53,6 +54,11 @@ class RecommenderModule(tf.Module):
         # A variable, not a constant, as in `ItemVocabulary`.
         self.train_events = None if train_events is None else tf.Variable(train_events, False, name="train_events")
         model = retriever.scorer.model if isinstance(retriever.scorer, ModelScorer) else None
+        self.num_candidates = (
+            retriever.scorer.item_vectors.shape[0]
+            if isinstance(retriever.scorer, ModelScorer)
+            else vocabulary.num_items
+        )
         self.has_queries = model is not None
         self.walker = model if isinstance(model, DimeRec) else None
         self.max_walk_steps = self.walker.max_walk_steps if self.walker else 0
@@ -141,7 +147,7 @@ class RecommenderModule(tf.Module):
     def _search(self, request: Request, history: tf.Tensor, k: tf.Tensor) -> Found:
         """Scores and rows `[batch, k]`; see `Retriever.search`."""
         batch = tf.shape(history)[0]
-        seen = tf.where(tf.broadcast_to(request.filter_seen, [batch])[:, tf.newaxis], history, 0)
+        seen = tf.where(tf.broadcast_to(request.filter_seen, [batch])[:, tf.newaxis], self._candidates(history), 0)
         blocked = tf.concat([seen, self._rows(request.exclude_ids, batch)], axis=1)
         listed, filed = (_is_asked(names, batch) for names in (request.allow_ids, request.allow_categories))
         users = self._users(history, request.num_steps, request.seed)
@@ -155,8 +161,9 @@ class RecommenderModule(tf.Module):
 
         def of_filed() -> Found:
             assert categories
-            in_list = marked(self._rows(request.allow_ids, batch), self.vocabulary.num_items)
-            allowed = categories.items_in(request.allow_categories) & (in_list | ~listed)
+            in_list = marked(self._rows(request.allow_ids, batch), self.num_candidates)
+            filed_items = categories.items_in(request.allow_categories)[:, : self.num_candidates]
+            allowed = filed_items & (in_list | ~listed)
             return ExactRetriever(scorer).search(history, blocked, k, users, allowed)
 
         found = tf.zeros([batch, k]), tf.zeros([batch, k], tf.int64)
@@ -165,9 +172,15 @@ class RecommenderModule(tf.Module):
         return _answered(filed, of_filed, found) if categories else found
 
     def _rows(self, ids: tf.Tensor, batch: tf.Tensor) -> tf.Tensor:
-        """Ids `[batch or 1, any]` to rows `[batch, any]`."""
-        rows = self.vocabulary.encode(ids)
+        """Ids `[batch or 1, any]` to rows `[batch, any]`, 0 for what is no candidate."""
+        rows = self._candidates(self.vocabulary.encode(ids))
         return tf.broadcast_to(rows, [batch, tf.shape(rows)[1]])
+
+    def _candidates(self, rows: tf.Tensor) -> tf.Tensor:
+        """The rows `[batch, any]` without those of withdrawn items, which are 0."""
+        if self.num_candidates == self.vocabulary.num_items:
+            return rows
+        return tf.where(rows <= self.num_candidates, rows, 0)
 
 
 def _is_cold(history: tf.Tensor) -> tf.Tensor:

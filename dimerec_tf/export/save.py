@@ -56,7 +56,7 @@ def save_indexed(
     vocabulary_file: Path,
     config: Config,
     path: Path,
-) -> None:
+) -> ApproximateRetriever:
     """Exports with an index, whose settings, time to build and recall are recorded.
 
     `ivf` has core TensorFlow ops only; `scann` needs a server that has ScaNN's op library.
@@ -68,6 +68,9 @@ def save_indexed(
         vocabulary_file: the catalogue.
         config: `export` says how.
         path: where the SavedModel goes.
+
+    Returns:
+        What was exported.
 
     Raises:
         ImportError: `scann`, and ScaNN is not installed.
@@ -83,6 +86,7 @@ def save_indexed(
         "index_build_seconds": seconds,
     }
     _save(retriever, vocabulary_file, config, path, facts)
+    return retriever
 
 
 def _save(
@@ -110,6 +114,7 @@ def _save(
         **index,
         "bytes": size,
         "items": vocabulary.num_items,
+        "withdrawn_items": vocabulary.num_items - module.num_candidates,
         "categories": categories.count if categories else 0,
         "catalogue_sha256": hashlib.sha256(vocabulary_file.read_bytes()).hexdigest(),
         "config_fingerprint": config.fingerprint(),

@@ -69,12 +69,17 @@ class HistoryScorer(tf.Module):
 
 
 class ModelScorer(tf.Module):
-    """A trained model's scores: each item's best inner product with the queries of a history, which are its users."""
+    """A trained model's scores: each item's best inner product with the queries of a history, which are its users.
 
-    def __init__(self, model: QueryModel) -> None:
+    Args:
+        model: gives queries and item vectors.
+        num_items: how many of its first items may be recommended, all if left out.
+    """
+
+    def __init__(self, model: QueryModel, num_items: int | None = None) -> None:
         super().__init__()
         self.model = model
-        self.item_vectors = tf.Variable(model.item_vectors(), trainable=False, name="item_vectors")
+        self.item_vectors = tf.Variable(model.item_vectors()[:num_items], trainable=False, name="item_vectors")
 
     def users(self, history: tf.Tensor) -> tf.Tensor:
         """See `Scorer`."""

@@ -13,7 +13,7 @@ from dimerec_tf.config_model import DimeRecConfig
 from dimerec_tf.export.save import save_exact
 from dimerec_tf.models.dimerec import DimeRec
 from dimerec_tf.retrieval.exact import ModelScorer
-from serving.soak.oracle import Oracle
+from serving.oracle import Oracle
 
 NAME = "dimerec"
 NUM_ITEMS = 10_000

@@ -12,8 +12,8 @@ import requests
 import tensorflow as tf
 from tensorflow_serving.apis import prediction_service_pb2_grpc
 
+from serving.oracle import TOLERANCE
 from serving.soak.exports import NAME, Exports, Question
-from serving.soak.oracle import TOLERANCE
 
 DEADLINE_SECONDS = 10.0
 PAUSE_SECONDS = 0.08  # between two requests of a thread

@@ -18,6 +18,7 @@ def first(tmp_path_factory: pytest.TempPathFactory) -> Run:
         root / "log.csv",
         data={"items_path": str(root / "items.csv")},
         training={"validation": {"every_epochs": 5}},
+        steps={"batch_recommender": {"k": 10}},
     )
     return Run(config, root / "work", run_pipeline(config, root / "work"))
 
@@ -31,7 +32,12 @@ def second(first: Run) -> Outcome:
 def refused(first: Run, second: Outcome) -> Outcome:
     """An untrained model against the blessed one; after `second`, whose versions it must not disturb."""
     training = {"epochs": 1, "learning_rate": 1e-9, "validation": {}}
-    config = small_config(Path(first.config.data.path), data=first.config.data.model_dump(), training=training)
+    config = small_config(
+        Path(first.config.data.path),
+        data=first.config.data.model_dump(),
+        training=training,
+        steps={"infra_validation": "none"},
+    )
     return run_pipeline(config, first.workdir)
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 import tensorflow as tf
 from ml_metadata import MetadataStore
@@ -21,6 +22,7 @@ from dimerec_tf.data.splits import load_splits
 from dimerec_tf.data.vocabulary import Encoder
 from dimerec_tf.evaluation.benchmark import Benchmark
 from dimerec_tf.export.save import RECORD
+from dimerec_tf.export.servable import ServingVerdict
 from dimerec_tf.metrics.lists import summarise_lists
 from dimerec_tf.metrics.ranking import summarise
 from serving.client.client import RecommendClient
@@ -29,15 +31,16 @@ from serving.client.rest import RestRecommendClient
 from serving.server.app import start_server
 from serving.server.batching_options import BatchingOptions
 from serving.server.options import ServerOptions
-from tests.e2e.small_log import BAD_ROWS, NUM_ITEMS, Run, small_config
+from tests.e2e.small_log import BAD_ROWS, NUM_ITEMS, NUM_USERS, Run, small_config
 from tests.export.served import Served, example
+from tfx_pipeline.components.serving_check.executor import VERDICT
 from tfx_pipeline.examples import read_split
 from tfx_pipeline.local_runner import pipeline_name
 from tfx_pipeline.outcome import Outcome
 from tfx_pipeline.pipeline import last_blessed_model
 
 EXPORTS = ("dimerec", "dimerec_ivf", "dimerec_scann")
-ALWAYS_RUN = {"LastBlessedModel", "Evaluator.dimerec", "Pusher"}
+ALWAYS_RUN = {"LastBlessedModel", "Evaluator.dimerec", "Pusher", "BatchRecommender"}
 
 
 def test_a_good_model_is_blessed_and_pushed_beside_its_floors(first: Run) -> None:
@@ -49,6 +52,20 @@ def test_a_good_model_is_blessed_and_pushed_beside_its_floors(first: Run) -> Non
     for export in EXPORTS:
         assert (first.workdir / "serving" / export / "1" / "saved_model.pb").exists()
     print_outcome(first.config, outcome)
+
+
+def test_the_model_was_served_before_it_was_pushed(first: Run) -> None:
+    (verdict,) = (first.workdir / "artifacts" / "ServingCheck").rglob(VERDICT)
+    checked = ServingVerdict.model_validate_json(verdict.read_text())
+    assert list(checked.findings) == list(EXPORTS) and not checked.reasons
+    assert all(finding.answers == NUM_USERS + 2 for finding in checked.findings.values()), "two are warm-up requests"
+
+
+def test_every_user_has_recommendations_of_the_pushed_model(first: Run) -> None:
+    files = (first.workdir / "artifacts" / "BatchRecommender").rglob("*.parquet")
+    rows = [row for file in files for row in pq.read_table(file).to_pylist()]
+    assert {row["user_id"] for row in rows} == {f"u{user}" for user in range(NUM_USERS)} and len(rows) == NUM_USERS
+    assert all(len(row["item_ids"]) == 10 and not row["cold_start"] for row in rows)
 
 
 def test_slices_cover_history_length_target_popularity_time_and_category(first: Run) -> None:
@@ -128,7 +145,7 @@ def test_the_command_fails_with_the_reasons(
     with pytest.raises(SystemExit) as ended:
         main.run()
     assert ended.value.code == 1
-    assert "error: The Evaluator refused the model, and nothing was pushed. HR@10" in capsys.readouterr().err
+    assert "error: The model was refused, and nothing was pushed. HR@10" in capsys.readouterr().err
 
 
 def test_a_baseline_is_found_only_where_models_are_measured_alike(first: Run, tmp_path: Path) -> None:

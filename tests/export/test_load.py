@@ -6,11 +6,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from dimerec_tf.baselines.popularity import Popularity
-from dimerec_tf.config import Config
+from dimerec_tf.config import Config, parse_config
 from dimerec_tf.export.load import ExportUnusable, load_model
 from dimerec_tf.export.save import RECORD, save_exact
+from dimerec_tf.models.registry import MODELS, build_model
 from dimerec_tf.retrieval.exact import ModelScorer
 from tests.export.served import IDS, NUM_ITEMS
 
@@ -22,6 +24,21 @@ def test_model_and_ids_come_back_whatever_the_index(
     loaded = load_model(exports[name])
     assert loaded.ids == IDS and loaded.config == config.model
     for expected, weight in zip(scorer.model.get_weights(), loaded.model.get_weights(), strict=True):
+        np.testing.assert_array_equal(expected, weight)
+
+
+@pytest.mark.parametrize("kind", sorted(MODELS))
+def test_weights_of_every_kind_of_model_come_back(kind: str, tmp_path: Path) -> None:
+    config = parse_config({"model": {"kind": kind}})
+    model = build_model(config.model, np.ones(21, np.int64), seed=3)
+    part = tf.train.Checkpoint
+    saved = part(retriever=part(scorer=part(model=model)), vocabulary=part(ids=tf.Variable(["", *IDS[:20]])))
+    saved.write(str(tmp_path / "variables" / "variables"))
+    (tmp_path / RECORD).parent.mkdir()
+    (tmp_path / RECORD).write_text(json.dumps({"config": config.model_dump(mode="json")}))
+    loaded = load_model(tmp_path)
+    assert loaded.ids == IDS[:20]
+    for expected, weight in zip(model.get_weights(), loaded.model.get_weights(), strict=True):
         np.testing.assert_array_equal(expected, weight)
 
 

@@ -1,4 +1,4 @@
-"""Trainer: fits DimeRec on the transformed sequences and writes its exports."""
+"""Trainer: fits DimeRec on the transformed sequences and writes its exact export."""
 
 import hashlib
 import shutil
@@ -12,8 +12,7 @@ from tfx.components.trainer.fn_args_utils import FnArgs
 from dimerec_tf.config import Config, with_values
 from dimerec_tf.data.vocabulary import Encoder
 from dimerec_tf.export.load import load_model
-from dimerec_tf.export.recall import sample_histories
-from dimerec_tf.export.save import save_exact, save_indexed
+from dimerec_tf.export.save import save_exact
 from dimerec_tf.features import read_vocabulary
 from dimerec_tf.retrieval.exact import ModelScorer
 from dimerec_tf.training.fit import fit
@@ -21,7 +20,6 @@ from dimerec_tf.training.parameter_servers import serve
 from dimerec_tf.training.sequences import Sequences
 from dimerec_tf.training.strategy import build_strategy, described_cluster, is_chief, only_serves
 from dimerec_tf.training.warm_start import WarmStart, extended_catalogue, shortened
-from tfx_pipeline.components.atomic_pusher.executor import index_folder
 from tfx_pipeline.modules.transformed import num_items, training_sequences, validation_cases, vocabulary_file
 
 
@@ -59,13 +57,8 @@ def run_fn(fn_args: FnArgs) -> None:
         model = trained(config, sequences, items)
     if not is_chief(strategy):
         raise SystemExit  # TFX's executor would ask for an export
-    scorer = ModelScorer(model)
-    exact_path = Path(fn_args.serving_model_dir)
-    save_exact(scorer, catalogue, config, exact_path, np.bincount(sequences.rows, minlength=items + 1))
-    histories = sample_histories(sequences, config.model.max_history)
-    for index in config.export.indexes:
-        path = index_folder(exact_path, index)
-        save_indexed(index, scorer, histories, catalogue, config, path)
+    events = np.bincount(sequences.rows, minlength=items + 1)
+    save_exact(ModelScorer(model), catalogue, config, Path(fn_args.serving_model_dir), events)
     shutil.rmtree(checkpoint_dir)
 
 

@@ -9,8 +9,8 @@ import tensorflow as tf
 from hypothesis import HealthCheck, Phase, given, settings
 from tensorflow_serving.apis import predict_pb2
 
+from serving.oracle import Oracle
 from serving.soak.malformed_grpc import Malformed, malformed
-from serving.soak.oracle import Oracle
 from tests.serving.running import TIMEOUT, Stubs
 from tests.serving.toy import MAX_K, request
 

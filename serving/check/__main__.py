@@ -1,0 +1,22 @@
+"""The serving check as a process: python -m serving.check TASK VERDICT, both JSON files; see `ServingTask`."""
+
+import sys
+from pathlib import Path
+
+from dimerec_tf.cli.main import catching_errors
+from dimerec_tf.environment import one_thread_per_operation, silence_native_logs
+from dimerec_tf.export.servable import ServingTask
+
+
+def main(task: str, verdict: str) -> None:
+    silence_native_logs()
+    one_thread_per_operation()  # as the server computes, so that scores are rounded alike
+    from serving.check.check import check_exports
+
+    checked = check_exports(ServingTask.model_validate_json(Path(task).read_text(encoding="utf-8")))
+    Path(verdict).write_text(checked.model_dump_json(indent=2) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    with catching_errors():
+        main(*sys.argv[1:])

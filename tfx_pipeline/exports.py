@@ -1,0 +1,47 @@
+"""Where the exports of a trained model lie."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import get_args
+
+from tfx.dsl.io import fileio
+from tfx.types import artifact_utils
+from tfx.types.artifact import Artifact
+from tfx.utils import io_utils, path_utils
+
+from dimerec_tf.config import IndexName
+
+
+def exact_export(models: list[Artifact]) -> str:
+    """The address of the exact export of a component's input `model`."""
+    return str(path_utils.serving_model_path(artifact_utils.get_single_uri(models)))
+
+
+def exports_of(models: list[Artifact]) -> dict[str, str]:
+    """Addresses by what follows on the model's name where they are served: '' is the exact export, `_ivf` and `_scann`
+    those with an index beside it, of which each may be missing.
+    """
+    exact = exact_export(models)
+    indexed = {f"_{index}": f"{exact}-{index}" for index in get_args(IndexName)}
+    return {"": exact, **{suffix: address for suffix, address in indexed.items() if fileio.isdir(address)}}
+
+
+def on_this_machine(address: str, folder: Path) -> Path:
+    """The directory at an address; in a bucket, its copy as the given folder."""
+    if "://" not in address:
+        return Path(address)
+    io_utils.copy_dir(address, str(folder))
+    return folder
+
+
+@contextmanager
+def written_to(address: str) -> Iterator[Path]:
+    """A directory to write to, which is at the address afterwards."""
+    if "://" not in address:
+        yield Path(address)
+        return
+    with TemporaryDirectory() as folder:
+        yield Path(folder)
+        io_utils.copy_dir(folder, address)
