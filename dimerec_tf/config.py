@@ -23,12 +23,15 @@ from dimerec_tf.config_baselines import (
     MultVAEConfig,
     SASRecConfig,
 )
+from dimerec_tf.config_beam import BeamConfig
+from dimerec_tf.config_cluster import ClusterConfig
 from dimerec_tf.config_model import DimeRecConfig
 from dimerec_tf.config_training import CLUSTERED, SWITCHES, TrainingConfig
 from dimerec_tf.config_tuning import TuningConfig
 from dimerec_tf.config_warm_start import WarmStartConfig
 from dimerec_tf.errors import DimeRecError
 
+MACHINES = ("beam", "cluster")  # sections about where steps run
 AnySection = TypeVar("AnySection", bound=Section)
 
 
@@ -168,6 +171,8 @@ class Config(Section):
     tuning: TuningConfig | None = None
     evaluation: EvaluationConfig = EvaluationConfig()
     export: ExportConfig = ExportConfig()
+    beam: BeamConfig = BeamConfig()
+    cluster: ClusterConfig | None = None
 
     @model_validator(mode="after")
     def _has_item_vectors(self) -> "Config":
@@ -214,9 +219,9 @@ class Config(Section):
 
     def fingerprint(self) -> str:
         """The first 12 hex digits of the SHA-256 of the canonical JSON form, without what changes no result: how often
-        a training's state is kept, and switches that are not used.
+        a training's state is kept, on which machines, and switches that are not used.
         """
-        values = self.model_dump(mode="json")
+        values = self.model_dump(mode="json", exclude=set(MACHINES))
         del values["training"]["checkpoint_minutes"]
         for switch in SWITCHES:
             if values["training"][switch] == TrainingConfig.model_fields[switch].default:
@@ -224,6 +229,10 @@ class Config(Section):
         if self.tuning is None:
             del values["tuning"]
         return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()[:12]
+
+    def without_machines(self) -> "Config":
+        """What a step is to do wherever it runs, so that it comes from the cache when only that changed."""
+        return self.model_copy(update={name: Config.model_fields[name].default for name in MACHINES})
 
     def to_json(self) -> str:
         return json.dumps(self.model_dump(mode="json"), sort_keys=True)
@@ -297,8 +306,10 @@ def validate(kind: type[AnySection], values: dict[str, Any]) -> AnySection:
 
 
 def _place(location: tuple[int | str, ...]) -> str:
-    """A key as it stands in the file, without the name of the kind that pydantic puts behind `model`."""
-    parts = [part for index, part in enumerate(location) if not (index == 1 and location[0] == "model")]
+    """A key as it stands in the file, without the name of the kind that pydantic puts behind what has kinds."""
+    kinds: dict[tuple[int | str, ...], int] = {("model",): 1, ("beam", "default"): 2, ("beam", "steps"): 3}
+    kind = kinds.get(location[:1]) or kinds.get(location[:2])
+    parts = [part for index, part in enumerate(location) if index != kind]
     return ".".join(str(part) for part in parts) or "config"
 
 

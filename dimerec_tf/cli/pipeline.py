@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.markup import escape
 
+from dimerec_tf.cli.cluster import TargetName, compile_spec, require_local, submit
 from dimerec_tf.cli.output import console, library_noise_in, metric_table
 from dimerec_tf.config import Config, ConfigError, load_config
 from dimerec_tf.config_training import CLUSTERED
@@ -21,7 +22,9 @@ from dimerec_tf.errors import DimeRecError
 if TYPE_CHECKING:
     from tfx_pipeline.outcome import Outcome
 
-app = typer.Typer(help="Run the TFX pipeline.", no_args_is_help=True)
+app = typer.Typer(help="Run the TFX pipeline, here or on a cluster.", no_args_is_help=True)
+app.command("compile")(compile_spec)
+app.command()(submit)
 
 
 class NotBlessed(DimeRecError):
@@ -34,6 +37,7 @@ def run(
     workdir: Annotated[Path, typer.Option(help="Where artifacts, metadata and pushed models go.")] = Path(
         "build/pipeline"
     ),
+    target: Annotated[TargetName, typer.Option(help="local; for others see `pipeline submit`.")] = TargetName.local,
 ) -> None:
     """Log -> sequences -> features -> trained model -> verdict -> pushed version.
 
@@ -42,6 +46,7 @@ def run(
 
     Example: dimerec pipeline run --config my-shop.yaml --workdir build/my-shop
     """
+    require_local(target)
     settings = load_config(config)
     outcome = run_pipeline(settings, workdir)
     print_outcome(settings, outcome)

@@ -1,13 +1,12 @@
 """Trainer of the floors: the baselines that need no learning, exported like the model and evaluated like it."""
 
-from pathlib import Path
-
 from tfx.components.trainer.fn_args_utils import FnArgs
 
 from dimerec_tf.baselines.popularity import Popularity
 from dimerec_tf.baselines.sequential_rules import SequentialRules
 from dimerec_tf.config import Config
 from dimerec_tf.export.save import save_exact
+from tfx_pipeline.local_path import local_path
 from tfx_pipeline.modules.transformed import num_items, training_sequences, vocabulary_file
 
 
@@ -19,4 +18,4 @@ def run_fn(fn_args: FnArgs) -> None:
         scorer = Popularity.fit(sequences, items)
     else:
         scorer = SequentialRules.fit(sequences, items, config.evaluation.rules_window)
-    save_exact(scorer, vocabulary_file(fn_args), config, Path(fn_args.serving_model_dir))
+    save_exact(scorer, vocabulary_file(fn_args), config, local_path(fn_args.serving_model_dir))

@@ -1,10 +1,10 @@
 """Trainer: fits DimeRec on the transformed sequences and writes its exports."""
 
 import hashlib
-import shutil
 from functools import partial
 from pathlib import Path
 
+import tensorflow as tf
 from keras_tuner import HyperParameters
 from tfx.components.trainer.fn_args_utils import FnArgs
 
@@ -16,11 +16,13 @@ from dimerec_tf.export.save import save_exact, save_indexed
 from dimerec_tf.features import read_vocabulary
 from dimerec_tf.retrieval.exact import ModelScorer
 from dimerec_tf.training.fit import fit
+from dimerec_tf.training.length import epochs_for
 from dimerec_tf.training.parameter_servers import serve
-from dimerec_tf.training.sequences import Sequences
+from dimerec_tf.training.sequences import Sequences, window_bounds
 from dimerec_tf.training.strategy import build_strategy, described_cluster, is_chief, only_serves
 from dimerec_tf.training.warm_start import WarmStart, extended_catalogue, shortened
 from tfx_pipeline.components.atomic_pusher.executor import index_folder
+from tfx_pipeline.local_path import local_path
 from tfx_pipeline.modules.transformed import num_items, training_sequences, validation_cases, vocabulary_file
 
 
@@ -39,31 +41,41 @@ def run_fn(fn_args: FnArgs) -> None:
     strategy = build_strategy(config.training.strategy)  # before TensorFlow computes anything
     sequences = training_sequences(fn_args)
     catalogue, previous = vocabulary_file(fn_args), previous_export(config, fn_args)
-    checkpoint_dir = Path(fn_args.custom_config["checkpoints"]) / data_name(catalogue, sequences, previous)
+    checkpoint_dir = f"{fn_args.custom_config['checkpoints']}/{data_name(catalogue, sequences, previous)}"
+    model_run = local_path(fn_args.model_run_dir)
     trained = partial(
         fit,
         checkpoint_dir=checkpoint_dir,
         validation=validation_cases(fn_args) if config.training.validation else None,
-        log_dir=Path(fn_args.model_run_dir),
+        log_dir=model_run,
     )
     if previous:
         loaded = load_model(previous)
         ids = extended_catalogue(read_vocabulary(catalogue), loaded.ids)
-        catalogue = Path(fn_args.model_run_dir) / catalogue.name
+        catalogue = model_run / catalogue.name
         Encoder(ids).save(catalogue)
-        model = trained(shortened(config), sequences, len(ids), start=WarmStart(loaded, config, ids))
+        shorter = lasting(shortened(config), fn_args.train_steps, sequences)
+        model = trained(shorter, sequences, len(ids), start=WarmStart(loaded, config, ids))
     else:
-        model = trained(config, sequences, num_items(fn_args))
+        model = trained(lasting(config, fn_args.train_steps, sequences), sequences, num_items(fn_args))
     if not is_chief(strategy):
         raise SystemExit  # TFX's executor would ask for an export
     scorer = ModelScorer(model)
-    exact_path = Path(fn_args.serving_model_dir)
+    exact_path = local_path(fn_args.serving_model_dir)
     save_exact(scorer, catalogue, config, exact_path)
     histories = sample_histories(sequences, config.model.max_history)
     for index in config.export.indexes:
         path = index_folder(exact_path, index)
         save_indexed(index, scorer, histories, catalogue, config, path)
-    shutil.rmtree(checkpoint_dir)
+    tf.io.gfile.rmtree(checkpoint_dir)
+
+
+def lasting(config: Config, steps: int | None, sequences: Sequences) -> Config:
+    """The configuration with so many epochs that they have at least `steps`, if the pipeline was started with some."""
+    if not steps:
+        return config
+    bounds = window_bounds(sequences, config.model.max_history)
+    return with_values(config, {"training.epochs": epochs_for(steps, config.training, bounds)})
 
 
 def tuned(config: Config, fn_args: FnArgs) -> Config:
@@ -77,8 +89,10 @@ def previous_export(config: Config, fn_args: FnArgs) -> Path | None:
     """Where a warm start finds its weights: what the configuration names, or else the last blessed model, if any."""
     if not config.warm_start:
         return None
-    named = config.warm_start.previous or fn_args.base_model
-    return Path(named) if named else None
+    if config.warm_start.previous:
+        return local_path(config.warm_start.previous)
+    blessed = local_path(fn_args.base_model) if fn_args.base_model else None
+    return blessed if blessed and blessed.is_dir() else None
 
 
 def data_name(vocabulary: Path, sequences: Sequences, previous: Path | None) -> str:

@@ -12,6 +12,7 @@ from dimerec_tf.metrics.ranking import summarise
 from dimerec_tf.retrieval.exact import ExactRetriever, ModelScorer
 from dimerec_tf.training.fit import fit
 from dimerec_tf.tuning.search import Search
+from tfx_pipeline.local_path import local_path
 from tfx_pipeline.modules.trainer import data_name
 from tfx_pipeline.modules.transformed import num_items, training_sequences, validation_cases, vocabulary_file
 
@@ -28,5 +29,6 @@ def tuner_fn(fn_args: FnArgs) -> TunerFnResult:
         ranks = target_ranks(retrieve(search, histories, trial.evaluation.filter_seen, depth=10), targets)
         return summarise(ranks, [10])[OBJECTIVE]
 
-    kept = Path(fn_args.custom_config["checkpoints"]) / f"tuning-{data_name(vocabulary_file(fn_args), sequences, None)}"
+    name = f"tuning-{data_name(vocabulary_file(fn_args), sequences, None)}"
+    kept = local_path(fn_args.custom_config["checkpoints"]) / name
     return TunerFnResult(tuner=Search(config, kept, validate, print), fit_kwargs={})

@@ -7,6 +7,7 @@ from google.protobuf.struct_pb2 import Struct
 from tfx.components.example_gen import utils
 from tfx.components.example_gen.component import FileBasedExampleGen
 from tfx.dsl.components.base.executor_spec import BeamExecutorSpec
+from tfx.orchestration.data_types import RuntimeParameter
 from tfx.proto import example_gen_pb2
 
 from dimerec_tf.config import ConfigError, DataConfig
@@ -25,13 +26,16 @@ class SequenceExampleGen(FileBasedExampleGen):
 
     EXECUTOR_SPEC = BeamExecutorSpec(Executor)
 
-    def __init__(self, data: DataConfig, rejected_dir: str, code_version: str) -> None:
+    def __init__(
+        self, data: DataConfig, rejected_dir: str, code_version: str, location: RuntimeParameter | None = None
+    ) -> None:
         """Constructs the component.
 
         Args:
             data: where the log is, how to read and how to split it.
             rejected_dir: where rows set aside and their summary are written; the same for every run.
             code_version: part of the cache key, so that an edit of the code is not masked by an older result.
+            location: the directory of the log, where that is said when the pipeline is started.
 
         Raises:
             ConfigError: the split gives users several examples or targets.
@@ -50,7 +54,7 @@ class SequenceExampleGen(FileBasedExampleGen):
         # TFX wants a number of hash buckets for each split; the executor splits by time instead.
         splits = [example_gen_pb2.SplitConfig.Split(name=name, hash_buckets=1) for name in SPLIT_NAMES]
         super().__init__(
-            input_base=base,
+            input_base=location or base,
             input_config=utils.make_default_input_config(pattern),
             output_config=example_gen_pb2.Output(split_config=example_gen_pb2.SplitConfig(splits=splits)),
             custom_config=custom_config,
