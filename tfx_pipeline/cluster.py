@@ -1,5 +1,6 @@
 """The pipeline as a Kubeflow Pipelines v2 specification, which Vertex AI takes too."""
 
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -27,8 +28,6 @@ from tfx_pipeline.target import TRAIN_ARGS, Target, directory
 DATA_LOCATION = RuntimeParameter("data_location", str)
 TRAIN_STEPS = RuntimeParameter("train_args", str)
 MODEL_DIRECTORY = RuntimeParameter("push_destination", str)
-# What is pushed, and what was, is looked at anew each time.
-NEVER_CACHED = ("Pusher", "LastPushedModel")
 
 
 def cluster_of(config: Config) -> ClusterConfig:
@@ -58,8 +57,13 @@ def runtime_defaults(config: Config) -> dict[str, str]:
     }
 
 
-def compile_pipeline(config: Config, target: Target) -> PipelineSpec:
+def compile_pipeline(config: Config, target: Target, never_cached: Collection[str]) -> PipelineSpec:
     """The specification, with the configured image, resources, retries and caching at each step.
+
+    Args:
+        config: the pipeline's and the cluster's.
+        target: what differs from one place to another.
+        never_cached: steps that depend on more than their inputs and settings.
 
     Raises:
         ConfigError: `cluster.steps` or `beam.steps` names a step that there is not; see also `cluster_of`.
@@ -93,7 +97,7 @@ def compile_pipeline(config: Config, target: Target) -> PipelineSpec:
     for name, value in runtime_defaults(config).items():
         if name in spec.root.input_definitions.parameters:
             spec.root.input_definitions.parameters[name].default_value.string_value = value
-    _set_machines(spec, cluster, names)
+    _set_machines(spec, cluster, names, never_cached)
     return spec
 
 
@@ -127,7 +131,7 @@ def write_spec(spec: PipelineSpec, file: Path) -> None:
     file.write_text(yaml.safe_dump(MessageToDict(spec), sort_keys=True), encoding="utf-8")
 
 
-def _set_machines(spec: PipelineSpec, cluster: ClusterConfig, names: list[str]) -> None:
+def _set_machines(spec: PipelineSpec, cluster: ClusterConfig, names: list[str], never_cached: Collection[str]) -> None:
     deployment = ParseDict(MessageToDict(spec.deployment_spec), PipelineDeploymentConfig())
     for name in names:
         task = spec.root.dag.tasks.get(cluster_name(name))
@@ -135,7 +139,7 @@ def _set_machines(spec: PipelineSpec, cluster: ClusterConfig, names: list[str]) 
             continue
         executor = deployment.executors[spec.components[task.component_ref.name].executor_label]
         ParseDict(resources(cluster.steps.get(name, cluster.default)), executor.container.resources)
-        task.caching_options.enable_cache = cluster.cache and name not in NEVER_CACHED
+        task.caching_options.enable_cache = cluster.cache and name not in never_cached
         _set_retries(task, cluster)
     spec.deployment_spec.Clear()
     spec.deployment_spec.update(MessageToDict(deployment))

@@ -11,6 +11,9 @@ from tfx_pipeline.components.last_pushed_model import LastPushedModel
 from tfx_pipeline.names import measured
 from tfx_pipeline.target import Target
 
+# What was pushed is looked at anew each time, and so is the log, since no driver sees whether its files changed.
+NEVER_CACHED = ("SequenceExampleGen", "LastPushedModel", "Pusher")
+
 
 def kubeflow_spec(config: Config) -> PipelineSpec:
     """The specification; Kubeflow's backend has no resolver, so a step looks for the model that was pushed last.
@@ -28,7 +31,7 @@ def kubeflow_spec(config: Config) -> PipelineSpec:
         train_args=TRAIN_STEPS,
         data_location=DATA_LOCATION,
     )
-    return compile_pipeline(config, target)
+    return compile_pipeline(config, target, NEVER_CACHED)
 
 
 def kubeflow_of(config: Config) -> KubeflowConfig:

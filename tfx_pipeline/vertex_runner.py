@@ -33,7 +33,7 @@ def vertex_spec(config: Config) -> PipelineSpec:
         train_args=TRAIN_STEPS,
         data_location=DATA_LOCATION,
     )
-    return compile_pipeline(config, target)
+    return compile_pipeline(config, target, never_cached=["Pusher"])  # which looks at what was pushed
 
 
 def vertex_of(config: Config) -> VertexConfig:

@@ -67,10 +67,11 @@ def test_a_log_becomes_a_pushed_model_that_the_next_one_is_compared_with(
         assert (tmp_path / "models" / export / "1" / "saved_model.pb").exists()
 
     resolvers = [name for name in ran.outputs if name.startswith("Last")]
-    values = runtime_values(ran.spec, None, 1, str(tmp_path / "models" / "other"))
-    ran.run(values, only=(*resolvers, "Trainer-dimerec", "Evaluator-dimerec", "Pusher"))
+    ran.run(
+        runtime_values(ran.spec, None, 1, None), only=(*resolvers, "Trainer-dimerec", "Evaluator-dimerec", "Pusher")
+    )
     pushed = MessageToDict(ran.outputs["Pusher"]["pushed_model"][0].metadata)
     assert pushed["pushed"] == 0, "one epoch of training against twenty-five"
     compared = MessageToDict(ran.outputs["Evaluator-dimerec"]["blessing"][0].metadata)
     assert compared["blessed"] == 0 and compared["baseline_model_id"]
-    assert not (tmp_path / "models" / "other").exists()
+    assert [version.name for version in (tmp_path / "models" / "dimerec").iterdir()] == ["1"]
