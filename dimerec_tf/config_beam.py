@@ -6,7 +6,7 @@ from pydantic import Discriminator, Field, Tag
 
 from dimerec_tf.config_base import PositiveInt, Section
 
-Bucket = Annotated[str, Field(pattern=r"^gs://[^/]+")]
+Bucket = Annotated[str, Field(pattern=r"^gs://[^/]+(/[^/]+)*$")]
 
 
 class DirectRunnerConfig(Section):

@@ -58,6 +58,7 @@ def test_a_fingerprint_is_of_what_changes_a_result() -> None:
     ("section", "said"),
     [
         ({"root": "/shared/pipelines"}, "cluster.root"),
+        ({"model_directory": "gs://shop/models/"}, "cluster.model_directory"),
         ({"steps": {"Transform": {"memory": 4}}}, "cluster.steps.Transform.memory"),
         ({"vertex": {"project": "shop"}}, "cluster.vertex.region"),
         (

@@ -39,7 +39,7 @@ def fit(
     checkpoint_dir: Path | str | None = None,
     callbacks: Sequence[tf.keras.callbacks.Callback] = (),
     validation: Cases | None = None,
-    log_dir: Path | None = None,
+    log_dir: Path | str | None = None,
     start: Start | None = None,
 ) -> SequenceModel:
     """Trains from scratch, or from the state that an interrupted run left in `checkpoint_dir`.
@@ -115,7 +115,7 @@ def _fit(
     checkpoint_dir: Path | str | None,
     callbacks: Sequence[tf.keras.callbacks.Callback],
     cases: Cases | None,
-    log_dir: Path | None,
+    log_dir: Path | str | None,
     start: Start | None,
 ) -> SequenceModel:
     training = config.training

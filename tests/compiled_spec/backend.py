@@ -52,7 +52,6 @@ class Backend:
         for name in ordered(self.spec):
             if not only or name in only:
                 self.outputs[name] = self.run_task(name, parameters or {})
-                self.store += itertools.chain(*self.outputs[name].values())
 
     def check(self) -> None:
         """Refuses what the backend does not take."""
@@ -67,7 +66,9 @@ class Backend:
         Parse(Path(call.outputs.output_file).read_text(), said)
         for key, artifacts in said.artifacts.items():
             merge(call.outputs.artifacts[key].artifacts[0], artifacts.artifacts[0])
-        return {key: list(artifacts.artifacts) for key, artifacts in call.outputs.artifacts.items()}
+        made = {key: list(artifacts.artifacts) for key, artifacts in call.outputs.artifacts.items()}
+        self.store += itertools.chain(*made.values())
+        return made
 
     def call(self, name: str, task: PipelineTaskSpec, parameters: dict[str, str]) -> ExecutorInput:
         """What a step is called with."""
@@ -87,7 +88,7 @@ class Backend:
                 metadata=declared.metadata,
             )
             call.outputs.artifacts[key].artifacts.append(artifact)
-        call.outputs.output_file = str(directory / "executor_output.json")
+        call.outputs.output_file = str(self.output_file(directory))
         return call
 
     def value(self, source: object, parameters: dict[str, str]) -> Value:
@@ -102,6 +103,10 @@ class Backend:
 
     def as_input(self, artifact: RuntimeArtifact) -> RuntimeArtifact:
         return artifact
+
+    def output_file(self, directory: Path) -> Path:
+        """Where a step says what it made, whose outputs lie in a directory."""
+        return directory / "executor_output.json"
 
     def drive(self, container: PipelineDeploymentConfig.PipelineContainerSpec, call: ExecutorInput) -> None:
         """What comes before a step's command."""
@@ -122,7 +127,7 @@ class Backend:
 
 
 class Kubeflow(Backend):
-    """As the open-source backend: steps' names are Argo's, input artifacts have no type."""
+    """As the open-source backend: steps' names are Argo's, inputs have no type, what a step says stays in its pod."""
 
     def check(self) -> None:
         for name, task in self.spec.root.dag.tasks.items():
@@ -134,6 +139,9 @@ class Kubeflow(Backend):
         bare.CopyFrom(artifact)
         bare.ClearField("type")
         return bare
+
+    def output_file(self, directory: Path) -> Path:
+        return self.root / "pods" / directory.name / "kfp_outputs" / "output_metadata.json"
 
 
 class Vertex(Backend):

@@ -2,9 +2,11 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
-from google.protobuf.json_format import MessageToDict
+from google.protobuf.json_format import MessageToDict, ParseDict
+from kfp.pipeline_spec.pipeline_spec_pb2 import ExecutorInput, PipelineSpec, RuntimeArtifact
 
 from tests.compiled_spec.backend import Backend, Kubeflow, StepFailed, Vertex
 from tests.compiled_spec.conftest import COMPILE, cluster_config, on_this_machine
@@ -13,16 +15,11 @@ from tfx_pipeline.cluster import runtime_values
 from tfx_pipeline.examples import read_split
 
 BACKENDS: dict[str, type[Backend]] = {"kubeflow": Kubeflow, "vertex": Vertex}
-DATA_STEPS = ("SequenceExampleGen", "ReviewedSchema", "StatisticsGen")
 
 
 def backend(target: str, log: Path, root: Path) -> Backend:
     spec = COMPILE[target](on_this_machine(cluster_config(log), root))
     return BACKENDS[target](spec, root / "runs")
-
-
-def uri(ran: Backend, task: str, key: str) -> Path:
-    return Path(ran.outputs[task][key][0].uri)
 
 
 def test_the_first_step_reads_the_log_that_it_is_told_at_the_start(log: Path, tmp_path: Path) -> None:
@@ -38,19 +35,31 @@ def test_the_first_step_reads_the_log_that_it_is_told_at_the_start(log: Path, tm
     )
 
 
-def test_a_step_that_needs_others_gets_their_outputs_without_types_on_kubeflow(log: Path, tmp_path: Path) -> None:
-    ran = backend("kubeflow", log, tmp_path)
-    ran.run(only=DATA_STEPS)
-    summary = json.loads((tmp_path / "bucket" / "rejected_rows" / "dimerec" / "summary.json").read_text())
-    assert sum(summary["rejected"].values()) == len(BAD_ROWS)
-    assert (uri(ran, "StatisticsGen", "statistics") / "Split-train" / "FeatureStats.pb").exists()
-
-
 def test_a_step_that_fails_says_why(tmp_path: Path) -> None:
-    (tmp_path / "log").mkdir()
-    (tmp_path / "log" / "clicks.csv").write_text("user_id,item_id,timestamp\nu,,1\n")
-    with pytest.raises(StepFailed, match="1 missing item id"):
-        backend("kubeflow", tmp_path / "log", tmp_path).run(only=("SequenceExampleGen",))
+    with pytest.raises(StepFailed, match="No module named no_such_step"):
+        Backend(PipelineSpec(), tmp_path).start(["python", "-m", "no_such_step"], [], ExecutorInput())
+
+
+def test_vertex_finds_the_last_model_that_was_blessed(tmp_path: Path) -> None:
+    spec = COMPILE["vertex"](cluster_config("gs://shop/clicks/"))
+    ran, resolvers = (
+        Vertex(spec, tmp_path),
+        [f"LastBlessedModel-{what}-resolver" for what in ("model-blessing", "model")],
+    )
+    ran.run(only=tuple(resolvers))
+    assert ran.outputs[resolvers[1]] == {"model": []}, "there is none yet"
+    for name, blessed in (("first", 1), ("second", 1), ("refused", 0)):
+        ran.store += [
+            artifact("tfx.Model", name=f"models/{name}"),
+            artifact("tfx.ModelBlessing", metadata={"blessed": blessed, "current_model_id": f"models/{name}"}),
+        ]
+    ran.run(only=tuple(resolvers))
+    (found,) = ran.outputs[resolvers[1]]["model"]
+    assert found.name == "models/second"
+
+
+def artifact(title: str, **values: Any) -> RuntimeArtifact:
+    return ParseDict({"type": {"instanceSchema": f"title: {title}\n"}, **values}, RuntimeArtifact())
 
 
 @pytest.mark.slow
@@ -61,6 +70,8 @@ def test_a_log_becomes_a_pushed_model_that_the_next_one_is_compared_with(
 ) -> None:
     ran = backend(target, log, tmp_path)
     ran.run()
+    summary = json.loads((tmp_path / "bucket" / "rejected_rows" / "dimerec" / "summary.json").read_text())
+    assert sum(summary["rejected"].values()) == len(BAD_ROWS)
     pushed = MessageToDict(ran.outputs["Pusher"]["pushed_model"][0].metadata)
     assert pushed["pushed"] == 1 and pushed["pushed_version"] == "1"
     for export in ("dimerec", "dimerec_ivf", "dimerec_scann"):

@@ -19,7 +19,7 @@ def test_a_checkpoint_belongs_to_one_vocabulary_its_sequences_and_one_previous_m
     others = [Sequences.from_lists(rows) for rows in ([[1, 2], [2, 1, 2]], [[1, 2, 2], [1, 1]])]
     names = {data_name(tmp_path / "items", other, None) for other in others}
     names |= {data_name(tmp_path / "others", sequences, None)}
-    names |= {data_name(tmp_path / "items", sequences, Path(previous)) for previous in ("models/1", "models/2")}
+    names |= {data_name(tmp_path / "items", sequences, previous) for previous in ("models/1", "models/2")}
     assert len(names | {name}) == 6
 
 
@@ -27,10 +27,10 @@ def test_a_checkpoint_belongs_to_one_vocabulary_its_sequences_and_one_previous_m
     ("warm_start", "base_model", "expected"),
     [
         (None, "blessed", None),
-        ({}, "blessed", Path("blessed")),
+        ({}, "blessed", "blessed"),
         ({}, None, None),
         ({}, "empty", None),
-        ({"previous": "named"}, "blessed", Path("named")),
+        ({"previous": "named"}, "blessed", "named"),
     ],
     ids=["switched off", "the last blessed", "none blessed yet", "none pushed yet", "named"],
 )
@@ -39,7 +39,7 @@ def test_a_warm_start_takes_the_named_model_or_the_last_blessed(
     monkeypatch: pytest.MonkeyPatch,
     warm_start: dict[str, str] | None,
     base_model: str | None,
-    expected: Path | None,
+    expected: str | None,
 ) -> None:
     monkeypatch.chdir(tmp_path)
     Path("blessed").mkdir()

@@ -1,13 +1,15 @@
 """Trainer of the floors: the baselines that need no learning, exported like the model and evaluated like it."""
 
+import os
+
 from tfx.components.trainer.fn_args_utils import FnArgs
 
 from dimerec_tf.baselines.popularity import Popularity
 from dimerec_tf.baselines.sequential_rules import SequentialRules
 from dimerec_tf.config import Config
 from dimerec_tf.export.save import save_exact
-from tfx_pipeline.local_path import local_path
 from tfx_pipeline.modules.transformed import num_items, training_sequences, vocabulary_file
+from tfx_pipeline.places import written_here
 
 
 def run_fn(fn_args: FnArgs) -> None:
@@ -18,4 +20,6 @@ def run_fn(fn_args: FnArgs) -> None:
         scorer = Popularity.fit(sequences, items)
     else:
         scorer = SequentialRules.fit(sequences, items, config.evaluation.rules_window)
-    save_exact(scorer, vocabulary_file(fn_args), config, local_path(fn_args.serving_model_dir))
+    place, name = os.path.split(fn_args.serving_model_dir)
+    with written_here(place) as directory:
+        save_exact(scorer, vocabulary_file(fn_args), config, directory / name)

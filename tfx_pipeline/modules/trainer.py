@@ -1,12 +1,15 @@
 """Trainer: fits DimeRec on the transformed sequences and writes its exports."""
 
 import hashlib
+import os
 from functools import partial
 from pathlib import Path
+from tempfile import mkdtemp
 
 import tensorflow as tf
 from keras_tuner import HyperParameters
 from tfx.components.trainer.fn_args_utils import FnArgs
+from tfx.dsl.io import fileio
 
 from dimerec_tf.config import Config, with_values
 from dimerec_tf.data.vocabulary import Encoder
@@ -22,8 +25,8 @@ from dimerec_tf.training.sequences import Sequences, window_bounds
 from dimerec_tf.training.strategy import build_strategy, described_cluster, is_chief, only_serves
 from dimerec_tf.training.warm_start import WarmStart, extended_catalogue, shortened
 from tfx_pipeline.components.atomic_pusher.executor import index_folder
-from tfx_pipeline.local_path import local_path
 from tfx_pipeline.modules.transformed import num_items, training_sequences, validation_cases, vocabulary_file
+from tfx_pipeline.places import here, written_here
 
 
 def run_fn(fn_args: FnArgs) -> None:
@@ -42,17 +45,16 @@ def run_fn(fn_args: FnArgs) -> None:
     sequences = training_sequences(fn_args)
     catalogue, previous = vocabulary_file(fn_args), previous_export(config, fn_args)
     checkpoint_dir = f"{fn_args.custom_config['checkpoints']}/{data_name(catalogue, sequences, previous)}"
-    model_run = local_path(fn_args.model_run_dir)
     trained = partial(
         fit,
         checkpoint_dir=checkpoint_dir,
         validation=validation_cases(fn_args) if config.training.validation else None,
-        log_dir=model_run,
+        log_dir=fn_args.model_run_dir,
     )
     if previous:
-        loaded = load_model(previous)
+        loaded = load_model(here(previous))
         ids = extended_catalogue(read_vocabulary(catalogue), loaded.ids)
-        catalogue = model_run / catalogue.name
+        catalogue = Path(mkdtemp(), catalogue.name)
         Encoder(ids).save(catalogue)
         shorter = lasting(shortened(config), fn_args.train_steps, sequences)
         model = trained(shorter, sequences, len(ids), start=WarmStart(loaded, config, ids))
@@ -61,12 +63,14 @@ def run_fn(fn_args: FnArgs) -> None:
     if not is_chief(strategy):
         raise SystemExit  # TFX's executor would ask for an export
     scorer = ModelScorer(model)
-    exact_path = local_path(fn_args.serving_model_dir)
-    save_exact(scorer, catalogue, config, exact_path)
-    histories = sample_histories(sequences, config.model.max_history)
-    for index in config.export.indexes:
-        path = index_folder(exact_path, index)
-        save_indexed(index, scorer, histories, catalogue, config, path)
+    place, name = os.path.split(fn_args.serving_model_dir)
+    with written_here(place) as directory:
+        exact_path = directory / name
+        save_exact(scorer, catalogue, config, exact_path)
+        histories = sample_histories(sequences, config.model.max_history)
+        for index in config.export.indexes:
+            path = index_folder(exact_path, index)
+            save_indexed(index, scorer, histories, catalogue, config, path)
     tf.io.gfile.rmtree(checkpoint_dir)
 
 
@@ -85,18 +89,17 @@ def tuned(config: Config, fn_args: FnArgs) -> Config:
     return with_values(config, HyperParameters.from_config(fn_args.hyperparameters).values)
 
 
-def previous_export(config: Config, fn_args: FnArgs) -> Path | None:
+def previous_export(config: Config, fn_args: FnArgs) -> str | None:
     """Where a warm start finds its weights: what the configuration names, or else the last blessed model, if any."""
     if not config.warm_start:
         return None
     if config.warm_start.previous:
-        return local_path(config.warm_start.previous)
-    blessed = local_path(fn_args.base_model) if fn_args.base_model else None
-    return blessed if blessed and blessed.is_dir() else None
+        return config.warm_start.previous
+    return fn_args.base_model if fn_args.base_model and fileio.isdir(fn_args.base_model) else None
 
 
-def data_name(vocabulary: Path, sequences: Sequences, previous: Path | None) -> str:
+def data_name(vocabulary: Path, sequences: Sequences, previous: str | None) -> str:
     """A hash of what is trained on and from, so that a training never goes on from other data's weights."""
     digest = hashlib.sha256(vocabulary.read_bytes())
-    digest.update(sequences.rows.tobytes() + sequences.splits.tobytes() + str(previous or "").encode())
+    digest.update(sequences.rows.tobytes() + sequences.splits.tobytes() + (previous or "").encode())
     return digest.hexdigest()[:12]

@@ -1,6 +1,7 @@
 """Tuner: searches the configured space on the transformed sequences, judged on the validation split."""
 
 from pathlib import Path
+from tempfile import mkdtemp
 
 from tfx.components.trainer.fn_args_utils import FnArgs
 from tfx.components.tuner.component import TunerFnResult
@@ -12,7 +13,6 @@ from dimerec_tf.metrics.ranking import summarise
 from dimerec_tf.retrieval.exact import ExactRetriever, ModelScorer
 from dimerec_tf.training.fit import fit
 from dimerec_tf.tuning.search import Search
-from tfx_pipeline.local_path import local_path
 from tfx_pipeline.modules.trainer import data_name
 from tfx_pipeline.modules.transformed import num_items, training_sequences, validation_cases, vocabulary_file
 
@@ -29,6 +29,7 @@ def tuner_fn(fn_args: FnArgs) -> TunerFnResult:
         ranks = target_ranks(retrieve(search, histories, trial.evaluation.filter_seen, depth=10), targets)
         return summarise(ranks, [10])[OBJECTIVE]
 
-    name = f"tuning-{data_name(vocabulary_file(fn_args), sequences, None)}"
-    kept = local_path(fn_args.custom_config["checkpoints"]) / name
+    checkpoints = fn_args.custom_config["checkpoints"]
+    root = Path(mkdtemp() if "://" in checkpoints else checkpoints)  # KerasTuner's files are of this machine
+    kept = root / f"tuning-{data_name(vocabulary_file(fn_args), sequences, None)}"
     return TunerFnResult(tuner=Search(config, kept, validate, print), fit_kwargs={})
