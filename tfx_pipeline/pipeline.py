@@ -139,7 +139,7 @@ def build_pipeline(
             examples=data.transform.outputs["transformed_examples"],
             transform_graph=data.transform.outputs["transform_graph"],
             schema=data.schema.outputs["schema"],
-            train_args=trainer_pb2.TrainArgs(splits=["train"]),
+            train_args=TRAIN_ARGS,
             eval_args=trainer_pb2.EvalArgs(splits=[VALIDATION_SPLIT]),
             custom_config={**custom_config, "checkpoints": checkpoint_dir},
         )
