@@ -10,17 +10,18 @@ from dimerec_tf.training.sequences import Sequences
 from tfx_pipeline.modules.trainer import data_name, lasting, previous_export
 
 
-def test_a_checkpoint_belongs_to_one_vocabulary_its_sequences_and_one_previous_model(tmp_path: Path) -> None:
+def test_a_checkpoint_belongs_to_one_vocabulary_its_sequences_one_previous_model_and_one_length(tmp_path: Path) -> None:
     (tmp_path / "items").write_text("a\nb\n")
     (tmp_path / "others").write_text("b\na\n")
     sequences = Sequences.from_lists([[1, 2], [2, 1, 1]])
-    name = data_name(tmp_path / "items", sequences, None)
-    assert name == data_name(tmp_path / "items", Sequences.from_lists([[1, 2], [2, 1, 1]]), None)
+    name = data_name(tmp_path / "items", sequences, None, None)
+    assert name == data_name(tmp_path / "items", Sequences.from_lists([[1, 2], [2, 1, 1]]), None, None)
     others = [Sequences.from_lists(rows) for rows in ([[1, 2], [2, 1, 2]], [[1, 2, 2], [1, 1]])]
-    names = {data_name(tmp_path / "items", other, None) for other in others}
-    names |= {data_name(tmp_path / "others", sequences, None)}
-    names |= {data_name(tmp_path / "items", sequences, previous) for previous in ("models/1", "models/2")}
-    assert len(names | {name}) == 6
+    names = {data_name(tmp_path / "items", other, None, None) for other in others}
+    names |= {data_name(tmp_path / "others", sequences, None, None)}
+    names |= {data_name(tmp_path / "items", sequences, previous, None) for previous in ("models/1", "models/2")}
+    names |= {data_name(tmp_path / "items", sequences, None, steps) for steps in (100, 200)}
+    assert len(names | {name}) == 8
 
 
 @pytest.mark.parametrize(

@@ -44,7 +44,8 @@ def run_fn(fn_args: FnArgs) -> None:
     strategy = build_strategy(config.training.strategy)  # before TensorFlow computes anything
     sequences = training_sequences(fn_args)
     catalogue, previous = vocabulary_file(fn_args), previous_export(config, fn_args)
-    checkpoint_dir = f"{fn_args.custom_config['checkpoints']}/{data_name(catalogue, sequences, previous)}"
+    data = data_name(catalogue, sequences, previous, fn_args.train_steps)
+    checkpoint_dir = f"{fn_args.custom_config['checkpoints']}/{data}"
     trained = partial(
         fit,
         checkpoint_dir=checkpoint_dir,
@@ -98,8 +99,8 @@ def previous_export(config: Config, fn_args: FnArgs) -> str | None:
     return fn_args.base_model if fn_args.base_model and fileio.isdir(fn_args.base_model) else None
 
 
-def data_name(vocabulary: Path, sequences: Sequences, previous: str | None) -> str:
-    """A hash of what is trained on and from, so that a training never goes on from other data's weights."""
+def data_name(vocabulary: Path, sequences: Sequences, previous: str | None, steps: int | None) -> str:
+    """A hash of what is trained on, from and for how long, so that no training goes on from another one's state."""
     digest = hashlib.sha256(vocabulary.read_bytes())
-    digest.update(sequences.rows.tobytes() + sequences.splits.tobytes() + (previous or "").encode())
+    digest.update(sequences.rows.tobytes() + sequences.splits.tobytes() + f"{previous} {steps}".encode())
     return digest.hexdigest()[:12]

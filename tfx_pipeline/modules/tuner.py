@@ -31,5 +31,5 @@ def tuner_fn(fn_args: FnArgs) -> TunerFnResult:
 
     checkpoints = fn_args.custom_config["checkpoints"]
     root = Path(mkdtemp() if "://" in checkpoints else checkpoints)  # KerasTuner's files are of this machine
-    kept = root / f"tuning-{data_name(vocabulary_file(fn_args), sequences, None)}"
+    kept = root / f"tuning-{data_name(vocabulary_file(fn_args), sequences, None, None)}"
     return TunerFnResult(tuner=Search(config, kept, validate, print), fit_kwargs={})
