@@ -10,6 +10,8 @@ from tfx.types.artifact import Artifact
 from tfx.types.standard_component_specs import BASELINE_MODEL_KEY
 from tfx.utils import path_utils
 
+from tfx_pipeline.tfma_metrics import retrieval  # noqa: F401 - registers HR and our NDCG in a process of the step's own
+
 
 class Executor(TFXExecutor):
     """Leaves an empty baseline out, which is what a step gives that found no model."""
