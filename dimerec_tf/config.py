@@ -23,6 +23,8 @@ from dimerec_tf.config_baselines import (
     MultVAEConfig,
     SASRecConfig,
 )
+from dimerec_tf.config_beam import BeamConfig
+from dimerec_tf.config_cluster import ClusterConfig
 from dimerec_tf.config_data import DATA_SWITCHES, DataConfig
 from dimerec_tf.config_evaluation import EVALUATION_SWITCHES, EvaluationConfig
 from dimerec_tf.config_model import DimeRecConfig
@@ -33,6 +35,7 @@ from dimerec_tf.config_warm_start import WarmStartConfig
 from dimerec_tf.config_watching import WatchingConfig
 from dimerec_tf.errors import DimeRecError
 
+AROUND = ("beam", "cluster", "steps")  # sections about where steps run, and about those around the model
 AnySection = TypeVar("AnySection", bound=Section)
 SECTION_SWITCHES = {"training": SWITCHES, "data": DATA_SWITCHES, "evaluation": EVALUATION_SWITCHES}
 
@@ -97,6 +100,8 @@ class Config(Section):
     evaluation: EvaluationConfig = EvaluationConfig()
     export: ExportConfig = ExportConfig()
     steps: StepsConfig = StepsConfig()
+    beam: BeamConfig = BeamConfig()
+    cluster: ClusterConfig | None = None
 
     @model_validator(mode="after")
     def _has_item_vectors(self) -> "Config":
@@ -150,9 +155,10 @@ class Config(Section):
 
     def fingerprint(self) -> str:
         """The first 12 hex digits of the SHA-256 of the canonical JSON form, without what changes no result: how often
-        a training's state is kept, how data is watched, the steps around it, and switches that are not used.
+        a training's state is kept, how data is watched, on which machines, the steps around it, and switches that are
+        not used.
         """
-        values = self.model_dump(mode="json", exclude={"steps"})
+        values = self.model_dump(mode="json", exclude=set(AROUND))
         del values["training"]["checkpoint_minutes"]
         del values["watching"]
         for section, switches in SECTION_SWITCHES.items():
@@ -163,6 +169,10 @@ class Config(Section):
         if self.tuning is None:
             del values["tuning"]
         return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()[:12]
+
+    def of_model(self) -> "Config":
+        """What makes a model, wherever it is made, so that it comes from the cache when only the rest changed."""
+        return self.model_copy(update={name: Config.model_fields[name].default for name in AROUND})
 
     def to_json(self) -> str:
         return json.dumps(self.model_dump(mode="json"), sort_keys=True)
@@ -236,8 +246,10 @@ def validate(kind: type[AnySection], values: dict[str, Any]) -> AnySection:
 
 
 def _place(location: tuple[int | str, ...]) -> str:
-    """A key as it stands in the file, without the name of the kind that pydantic puts behind `model`."""
-    parts = [part for index, part in enumerate(location) if not (index == 1 and location[0] == "model")]
+    """A key as it stands in the file, without the name of the kind that pydantic puts behind what has kinds."""
+    kinds: dict[tuple[int | str, ...], int] = {("model",): 1, ("beam", "default"): 2, ("beam", "steps"): 3}
+    kind = kinds.get(location[:1]) or kinds.get(location[:2])
+    parts = [part for index, part in enumerate(location) if index != kind]
     return ".".join(str(part) for part in parts) or "config"
 
 

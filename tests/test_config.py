@@ -9,6 +9,8 @@ from dimerec_tf import Config, ConfigError, load_config, load_preset
 from dimerec_tf.config import parse_config, preset_names, vary, with_values
 from dimerec_tf.environment import LEGACY_KERAS
 
+CLUSTER = {"image": "shop/dimerec", "root": "gs://shop/pipelines", "model_directory": "gs://shop/models"}
+
 
 def test_an_unknown_key_is_an_error_that_names_it() -> None:
     with pytest.raises(ConfigError, match=r"model\.tempreture.*received 0\.1"):
@@ -53,6 +55,31 @@ def test_a_fingerprint_is_of_what_changes_a_result() -> None:
     assert of() == of(strategy="one_device") != of(strategy="mirrored")
     assert of() == parse_config({"data": {"max_user_events": 10_000}}).fingerprint()
     assert of() != parse_config({"data": {"max_user_events": 9}}).fingerprint()
+    assert of() == parse_config({"cluster": CLUSTER, "beam": {"default": {"workers": 2}}}).fingerprint()
+
+
+@pytest.mark.parametrize(
+    ("section", "said"),
+    [
+        ({"root": "/shared/pipelines"}, "cluster.root"),
+        ({"model_directory": "gs://shop/models/"}, "cluster.model_directory"),
+        ({"steps": {"Transform": {"memory": 4}}}, "cluster.steps.Transform.memory"),
+        ({"vertex": {"project": "shop"}}, "cluster.vertex.region"),
+        (
+            {"vertex": {"project": "shop", "region": "r", "endpoint": {"name": "e", "min_replicas": 3}}},
+            "min_replicas is 3, more than max_replicas, 2",
+        ),
+    ],
+)
+def test_a_cluster_that_cannot_be_used_is_refused(section: dict[str, object], said: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        parse_config({"cluster": {**CLUSTER, **section}})
+    assert said in str(caught.value)
+
+
+def test_a_step_is_told_nothing_of_machines() -> None:
+    config = parse_config({"seed": 3, "cluster": CLUSTER, "beam": {"default": {"workers": 2}}})
+    assert config.of_model() == parse_config({"seed": 3})
 
 
 def test_item_vectors_cannot_be_lazy_where_there_are_none() -> None:

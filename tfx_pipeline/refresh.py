@@ -11,10 +11,11 @@ import dimerec_tf
 import tfx_pipeline
 from dimerec_tf.code_version import code_version
 from dimerec_tf.config import Config
+from tfx_pipeline.beam_options import beam_options
 from tfx_pipeline.components.index_refresh.component import IndexRefresh
 from tfx_pipeline.components.index_refresh.executor import newest_version
 from tfx_pipeline.components.sequence_example_gen.component import SequenceExampleGen
-from tfx_pipeline.local_runner import BEAM_ARGS, pipeline_name
+from tfx_pipeline.names import pipeline_name
 from tfx_pipeline.workdir import Workdir
 
 
@@ -43,7 +44,7 @@ def run_refresh(config: Config, workdir: Workdir, withdrawn: Path | None, new_it
             components=[examples, refreshed],
             enable_cache=True,
             metadata_connection_config=sqlite_metadata_connection_config(str(workdir.metadata)),
-            beam_pipeline_args=BEAM_ARGS,
+            beam_pipeline_args=beam_options(config.beam.steps.get(examples.id, config.beam.default)),
         )
     )
     return newest_version(serving)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.markup import escape
 
+from dimerec_tf.cli.cluster import TargetName, compile_spec, require_local, submit
 from dimerec_tf.cli.output import console, library_noise_in, metric_table
 from dimerec_tf.cli.refresh import refresh
 from dimerec_tf.config import Config, ConfigError, load_config
@@ -22,7 +23,9 @@ from dimerec_tf.errors import DimeRecError
 if TYPE_CHECKING:
     from tfx_pipeline.outcome import Outcome
 
-app = typer.Typer(help="Run the TFX pipeline.", no_args_is_help=True)
+app = typer.Typer(help="Run the TFX pipeline, here or on a cluster.", no_args_is_help=True)
+app.command("compile")(compile_spec)
+app.command()(submit)
 app.command()(refresh)
 
 
@@ -36,6 +39,7 @@ def run(
     workdir: Annotated[Path, typer.Option(help="Where artifacts, metadata and pushed models go.")] = Path(
         "build/pipeline"
     ),
+    target: Annotated[TargetName, typer.Option(help="local; for others see `pipeline submit`.")] = TargetName.local,
 ) -> None:
     """Log -> sequences -> features -> trained model -> verdict -> pushed version.
 
@@ -44,6 +48,7 @@ def run(
 
     Example: dimerec pipeline run --config my-shop.yaml --workdir build/my-shop
     """
+    require_local(target)
     settings = load_config(config)
     outcome = run_pipeline(settings, workdir)
     print_outcome(settings, outcome)

@@ -4,10 +4,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
+from pyarrow.fs import FileSystem
 
 from dimerec_tf.config import DataConfig
 from dimerec_tf.data.csv_lines import LineReader
@@ -85,7 +87,17 @@ def catalogue_categories(data: DataConfig, ids: Sequence[str]) -> Categories:
 
 def items_hash(data: DataConfig) -> str:
     """The first 12 hex digits of the item file's SHA-256; '' if there is none."""
-    return sha256(Path(data.items_path).read_bytes()).hexdigest()[:12] if data.items_path else ""
+    if not data.items_path:
+        return ""
+    with _open(data.items_path) as stream:
+        return sha256(stream.read()).hexdigest()[:12]
+
+
+def _open(file: str) -> Any:
+    if "://" not in file:
+        return Path(file).open("rb")
+    filesystem, path = FileSystem.from_uri(file)
+    return filesystem.open_input_stream(path)
 
 
 def _lines(data: DataConfig) -> Iterator[tuple[int, str, str]]:
@@ -94,7 +106,7 @@ def _lines(data: DataConfig) -> Iterator[tuple[int, str, str]]:
     if not file:
         raise ItemsError("data.items_path is empty: set it to a file with the items' categories.")
     try:
-        with Path(file).open("rb") as stream:
+        with _open(file) as stream:
             reader = LineReader(stream, data.delimiter)
             for name in COLUMNS:
                 if name not in reader.names:

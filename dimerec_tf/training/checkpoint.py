@@ -45,7 +45,7 @@ class TrainingCheckpoint(tf.keras.callbacks.Callback):
     def __init__(
         self,
         model: SequenceModel,
-        directory: Path,
+        directory: Path | str,
         minutes: float,
         steps: int,
         stopping: threading.Event,

@@ -31,7 +31,7 @@ class TrainingCurves(tf.keras.callbacks.Callback):
     """
 
     def __init__(
-        self, directory: Path, model: SequenceModel, batches: TrainingBatches, targets_per_step: float
+        self, directory: Path | str, model: SequenceModel, batches: TrainingBatches, targets_per_step: float
     ) -> None:
         super().__init__()
         self.directory, self.trained, self.targets_per_step = directory, model, targets_per_step

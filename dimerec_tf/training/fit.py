@@ -36,10 +36,10 @@ def fit(
     config: Config,
     sequences: Sequences,
     num_items: int,
-    checkpoint_dir: Path | None = None,
+    checkpoint_dir: Path | str | None = None,
     callbacks: Sequence[tf.keras.callbacks.Callback] = (),
     validation: Cases | None = None,
-    log_dir: Path | None = None,
+    log_dir: Path | str | None = None,
     start: Start | None = None,
 ) -> SequenceModel:
     """Trains from scratch, or from the state that an interrupted run left in `checkpoint_dir`.
@@ -112,10 +112,10 @@ def _fit(
     config: Config,
     sequences: Sequences,
     counts: NDArray[np.int64],
-    checkpoint_dir: Path | None,
+    checkpoint_dir: Path | str | None,
     callbacks: Sequence[tf.keras.callbacks.Callback],
     cases: Cases | None,
-    log_dir: Path | None,
+    log_dir: Path | str | None,
     start: Start | None,
 ) -> SequenceModel:
     training = config.training

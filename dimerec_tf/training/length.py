@@ -1,5 +1,6 @@
 """How long to train: what the configuration leaves to the log."""
 
+import math
 from typing import NamedTuple
 
 import numpy as np
@@ -36,3 +37,9 @@ def training_length(training: TrainingConfig, bounds: NDArray[np.int64]) -> Trai
     batch_size = training.batch_size or max(round(batch_targets * len(bounds) / targets), 1)
     epochs = training.epochs or int(np.clip(round(TARGETS_IN_TRAINING / targets), *EPOCHS))
     return TrainingLength(epochs, batch_size)
+
+
+def epochs_for(steps: int, training: TrainingConfig, bounds: NDArray[np.int64]) -> int:
+    """The fewest epochs that have at least so many steps; arguments as for `training_length`."""
+    steps_in_epoch = max(math.ceil(len(bounds) / training_length(training, bounds).batch_size), 1)
+    return max(math.ceil(steps / steps_in_epoch), 1)

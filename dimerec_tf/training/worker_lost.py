@@ -18,7 +18,7 @@ class WorkerLost(DimeRecError):
 
 
 @contextmanager
-def needing_all_workers(strategy: tf.distribute.Strategy, checkpoint_dir: Path | None) -> Iterator[None]:
+def needing_all_workers(strategy: tf.distribute.Strategy, checkpoint_dir: Path | str | None) -> Iterator[None]:
     """Says in a sentence that another worker is gone, where TensorFlow only knows which call to it failed.
 
     Raises:

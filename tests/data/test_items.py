@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from dimerec_tf.config import DataConfig
-from dimerec_tf.data.items import Categories, ItemsError, catalogue_categories, read_categories
+from dimerec_tf.data.items import Categories, ItemsError, catalogue_categories, items_hash, read_categories
 
 
 def items(tmp_path: Path, text: str, **settings: str) -> DataConfig:
@@ -25,6 +25,14 @@ def test_an_item_has_as_many_categories_as_its_cell_names(tmp_path: Path) -> Non
 
 def test_the_delimiter_is_the_logs(tmp_path: Path) -> None:
     assert read_categories(items(tmp_path, "item_id\tcategory\na\tx,y\n", delimiter="\t")) == {"a": ("x,y",)}
+
+
+def test_a_file_elsewhere_is_read_by_its_address(tmp_path: Path) -> None:
+    here = items(tmp_path, "item_id,category\na,x\n")
+    there = here.model_copy(update={"items_path": (tmp_path / "items.csv").as_uri()})
+    assert read_categories(there) == {"a": ("x",)} and items_hash(there) == items_hash(here)
+    with pytest.raises(ItemsError, match="cannot be read"):
+        read_categories(here.model_copy(update={"items_path": (tmp_path / "none.csv").as_uri()}))
 
 
 def test_a_catalogue_has_its_rows_and_only_its_categories(tmp_path: Path) -> None:

@@ -35,7 +35,7 @@ from tests.e2e.small_log import BAD_ROWS, NUM_ITEMS, NUM_USERS, Run, small_confi
 from tests.export.served import Served, example
 from tfx_pipeline.components.serving_check.executor import VERDICT
 from tfx_pipeline.examples import read_split
-from tfx_pipeline.local_runner import pipeline_name
+from tfx_pipeline.names import pipeline_name
 from tfx_pipeline.outcome import Outcome
 from tfx_pipeline.pipeline import last_blessed_model
 

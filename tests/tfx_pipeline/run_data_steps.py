@@ -12,7 +12,8 @@ def run(config: Config, work: Workdir) -> None:
     from tfx.orchestration.metadata import sqlite_metadata_connection_config
     from tfx.orchestration.pipeline import Pipeline
 
-    from tfx_pipeline.local_runner import BEAM_ARGS, SCHEMA
+    from tfx_pipeline.beam_options import beam_options
+    from tfx_pipeline.local_runner import SCHEMA
     from tfx_pipeline.pipeline import data_steps
 
     pipeline = Pipeline(
@@ -20,7 +21,7 @@ def run(config: Config, work: Workdir) -> None:
         pipeline_root=str(work.artifacts),
         components=data_steps(config, SCHEMA.read_text(), str(work.rejected), code_version="test").in_order,
         metadata_connection_config=sqlite_metadata_connection_config(str(work.metadata)),
-        beam_pipeline_args=BEAM_ARGS,
+        beam_pipeline_args=beam_options(config.beam.default),
     )
     LocalDagRunner().run(pipeline)
 

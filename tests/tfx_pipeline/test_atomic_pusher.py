@@ -137,17 +137,18 @@ def test_another_index_of_the_same_model_is_a_new_version(tmp_path: Path, base: 
     )
 
 
-def test_an_object_store_is_refused(tmp_path: Path) -> None:
-    _export(tmp_path / "model", "a")
+def test_what_is_in_a_bucket_is_pushed_as_buckets_need_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     model, pushed = standard_artifacts.Model(), standard_artifacts.PushedModel()
     model.uri = str(tmp_path / "model")
     destination = pusher_pb2.PushDestination(
         filesystem=pusher_pb2.PushDestination.Filesystem(base_directory="gs://bucket/dimerec")
     )
-    with pytest.raises(ValueError, match="gs://bucket/dimerec cannot do"):
-        Executor().Do(
-            {"model": [model]}, {"pushed_model": [pushed]}, {"push_destination": proto_utils.proto_to_json(destination)}
-        )
+    monkeypatch.setattr(executor, "push_to_bucket", lambda exact, base: 7)
+    Executor().Do(
+        {"model": [model]}, {"pushed_model": [pushed]}, {"push_destination": proto_utils.proto_to_json(destination)}
+    )
+    assert pushed.get_string_custom_property("pushed_destination") == "gs://bucket/dimerec/7"
+    assert pushed.get_string_custom_property("pushed_version") == "7"
 
 
 @pytest.mark.parametrize("blessed", [True, False])

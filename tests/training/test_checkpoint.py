@@ -74,6 +74,17 @@ def test_killed_within_an_epoch_it_goes_on_to_the_same_weights_and_losses(
     assert [epoch["losses"] for epoch in record.epochs] == [epoch["losses"] for epoch in undisturbed[1].epochs]
 
 
+def test_a_state_that_is_not_in_a_directory_of_this_machine_is_found_again(
+    undisturbed: tuple[SequenceModel, EpochRecord], capsys: pytest.CaptureFixture[str]
+) -> None:
+    place = "ram://bucket/checkpoints"  # a file system of TensorFlow's, as a bucket is
+    with pytest.raises(_Killed):
+        fit(small_config(), ring(), NUM_ITEMS, place, [_AtStep(STEPS + 1, _kill)])
+    model = fit(small_config(), ring(), NUM_ITEMS, place)
+    assert "Resuming training after epoch 1." in capsys.readouterr().out
+    _assert_same_weights(model.get_weights(), undisturbed[0].get_weights())
+
+
 def test_seconds_of_an_interrupted_epoch_count_once(tmp_path: Path) -> None:
     config = small_config({"epochs": 1, "checkpoint_minutes": EVERY_STEP})
     started = time.monotonic()

@@ -1,6 +1,6 @@
 """Trainer of the floors: the baselines that need no learning, exported like the model and evaluated like it."""
 
-from pathlib import Path
+import os
 
 import numpy as np
 from tfx.components.trainer.fn_args_utils import FnArgs
@@ -10,6 +10,7 @@ from dimerec_tf.baselines.sequential_rules import SequentialRules
 from dimerec_tf.config import Config
 from dimerec_tf.export.save import save_exact
 from tfx_pipeline.modules.transformed import num_items, training_sequences, vocabulary_file
+from tfx_pipeline.places import written_here
 
 
 def run_fn(fn_args: FnArgs) -> None:
@@ -21,4 +22,6 @@ def run_fn(fn_args: FnArgs) -> None:
     else:
         scorer = SequentialRules.fit(sequences, items, config.evaluation.rules_window)
     events = np.bincount(sequences.rows, minlength=items + 1)
-    save_exact(scorer, vocabulary_file(fn_args), config, Path(fn_args.serving_model_dir), events)
+    place, name = os.path.split(fn_args.serving_model_dir)
+    with written_here(place) as directory:
+        save_exact(scorer, vocabulary_file(fn_args), config, directory / name, events)

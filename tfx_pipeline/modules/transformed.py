@@ -13,12 +13,13 @@ from tfx_bsl.public import tfxio
 from dimerec_tf.training.sequences import Sequences
 from dimerec_tf.training.validation import Cases
 from tfx_pipeline.modules.preprocessing import VOCABULARY
+from tfx_pipeline.places import here
 
 BATCH = 4096
 
 
 def vocabulary_file(fn_args: FnArgs) -> Path:
-    return Path(tft.TFTransformOutput(fn_args.transform_graph_path).vocabulary_file_by_name(VOCABULARY))
+    return here(tft.TFTransformOutput(fn_args.transform_graph_path).vocabulary_file_by_name(VOCABULARY))
 
 
 def num_items(fn_args: FnArgs) -> int:

@@ -1,6 +1,7 @@
 """Tuner: searches the configured space on the transformed sequences, judged on the validation split."""
 
 from pathlib import Path
+from tempfile import mkdtemp
 
 from tfx.components.trainer.fn_args_utils import FnArgs
 from tfx.components.tuner.component import TunerFnResult
@@ -28,5 +29,7 @@ def tuner_fn(fn_args: FnArgs) -> TunerFnResult:
         ranks = target_ranks(retrieve(search, histories, trial.evaluation.filter_seen, depth=10), targets)
         return summarise(ranks, [10])[OBJECTIVE]
 
-    kept = Path(fn_args.custom_config["checkpoints"]) / f"tuning-{data_name(vocabulary_file(fn_args), sequences, None)}"
+    checkpoints = fn_args.custom_config["checkpoints"]
+    root = Path(mkdtemp() if "://" in checkpoints else checkpoints)  # KerasTuner's files are of this machine
+    kept = root / f"tuning-{data_name(vocabulary_file(fn_args), sequences, None, None)}"
     return TunerFnResult(tuner=Search(config, kept, validate, print), fit_kwargs={})

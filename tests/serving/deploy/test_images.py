@@ -8,7 +8,8 @@ import pytest
 
 from tests.serving.deploy.files import DEPLOY, ROOT
 
-DOCKERFILES = sorted(DEPLOY.glob("*/Dockerfile"))
+PIPELINE = ROOT / "tfx_pipeline" / "image"
+DOCKERFILES = [*sorted(DEPLOY.glob("*/Dockerfile")), PIPELINE / "Dockerfile"]
 HADOLINT = Path(sys.executable).with_name("hadolint")
 
 
@@ -33,25 +34,30 @@ def test_hadolint_finds_what_is_wrong(tmp_path: Path) -> None:
     assert result.returncode != 0 and "DL3006" in result.stdout
 
 
-@pytest.mark.parametrize("name", ["tf_serving", "embedded"])
-def test_the_server_does_not_run_as_root(name: str) -> None:
-    users = [line.split()[1] for line in instructions(DEPLOY / name / "Dockerfile") if line.startswith("USER ")]
+@pytest.mark.parametrize("folder", [DEPLOY / "tf_serving", DEPLOY / "embedded", PIPELINE], ids=lambda path: path.name)
+def test_nothing_runs_as_root(folder: Path) -> None:
+    users = [line.split()[1] for line in instructions(folder / "Dockerfile") if line.startswith("USER ")]
     assert users and users[-1] == "65532:65532"
 
 
-def test_everything_that_the_embedded_image_copies_exists_and_is_sent() -> None:
-    copies = [
-        line.split()[1:-1] for line in instructions(DEPLOY / "embedded" / "Dockerfile") if line.startswith("COPY ")
-    ]
+@pytest.mark.parametrize("folder", [DEPLOY / "embedded", PIPELINE], ids=lambda path: path.name)
+def test_everything_that_an_image_copies_exists_and_is_sent(folder: Path) -> None:
+    copies = [line.split()[1:-1] for line in instructions(folder / "Dockerfile") if line.startswith("COPY ")]
     sources = [source for copy in copies for source in copy if not copy[0].startswith("--from")]
-    ignore = (DEPLOY / "embedded" / "Dockerfile.dockerignore").read_text().splitlines()
+    ignore = (folder / "Dockerfile.dockerignore").read_text().splitlines()
     assert sources
     for source in sources:
         assert (ROOT / source).exists(), source
         assert any(f"{source}/".startswith(f"{sent[1:]}/") for sent in ignore if sent.startswith("!")), source
 
 
-def test_the_lock_of_the_embedded_image_pins_everything() -> None:
-    lines = (ROOT / "requirements" / "serving.txt").read_text().splitlines()
-    requirements = [line for line in lines if line and not line.lstrip().startswith("#")]
-    assert requirements and all("==" in line for line in requirements)
+@pytest.mark.parametrize("name", ["serving", "pipeline"])
+def test_the_lock_of_an_image_pins_everything_as_the_whole_lock_does(name: str) -> None:
+    pins = locked(name)
+    assert pins and all("==" in line for line in pins)
+    assert pins <= locked("all")
+
+
+def locked(name: str) -> set[str]:
+    lines = (ROOT / "requirements" / f"{name}.txt").read_text().splitlines()
+    return {line for line in lines if line and not line.lstrip().startswith("#")}

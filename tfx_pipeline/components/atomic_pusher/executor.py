@@ -12,12 +12,13 @@ from tfx.types.artifact import Artifact
 from tfx.utils import proto_utils
 
 from dimerec_tf.config import IndexName
+from tfx_pipeline.components.atomic_pusher.bucket import push_to_bucket
 
 TEMPORARY_PREFIX = ".tmp-"
 
 
 class Executor(PusherExecutor):
-    """Copies to a temporary neighbour and renames it to the next version number.
+    """Copies to a temporary neighbour and renames it to the next version number; see `push_to_bucket` for buckets.
 
     The exact export goes to `<base>/<version>`; those with an index beside it go to `<base>_ivf/<version>` and
     `<base>_scann/<version>` first, under the same number. What a killed push left is removed or completed; a published
@@ -31,21 +32,16 @@ class Executor(PusherExecutor):
         output_dict: dict[str, list[Artifact]],
         exec_properties: dict[str, Any],
     ) -> None:
-        """See the class; settings are those of TFX's Pusher with a filesystem destination.
-
-        Raises:
-            ValueError: the model or the destination is not on a file system that can rename a directory.
-        """
+        """See the class; settings are those of TFX's Pusher with a filesystem destination."""
         pushed = artifact_utils.get_single_instance(output_dict[standard_component_specs.PUSHED_MODEL_KEY])
         if not self.CheckBlessing(input_dict):
             self._MarkNotPushed(pushed)
             return
         destination = pusher_pb2.PushDestination()
         proto_utils.json_to_proto(exec_properties[standard_component_specs.PUSH_DESTINATION_KEY], destination)
-        base = _local(destination.filesystem.base_directory)
-        exact = _local(self.GetModelPath(input_dict))
-        version = push(exact, base)
-        self._MarkPushed(pushed, pushed_destination=str(base / str(version)), pushed_version=str(version))
+        base, exact = destination.filesystem.base_directory, self.GetModelPath(input_dict)
+        version = push_to_bucket(exact, base) if "://" in exact + base else push(Path(exact), Path(base))
+        self._MarkPushed(pushed, pushed_destination=f"{base}/{version}", pushed_version=str(version))
 
 
 def index_folder(exact: Path, index: IndexName) -> Path:
@@ -74,12 +70,6 @@ def push(exact: Path, base: Path) -> int:
     for source, target in missing if begun else exports:
         _publish(source, target, version)
     return version
-
-
-def _local(place: str) -> Path:
-    if "://" in place:
-        raise ValueError(f"A push renames a directory, which {place} cannot do: use a local or mounted directory.")
-    return Path(place)
 
 
 def _versions(base: Path) -> list[int]:

@@ -6,6 +6,7 @@ from pathlib import Path
 from tfx.components.example_gen import utils
 from tfx.components.example_gen.component import FileBasedExampleGen
 from tfx.dsl.components.base.executor_spec import BeamExecutorSpec
+from tfx.orchestration.data_types import RuntimeParameter
 
 from dimerec_tf.config import ConfigError
 from dimerec_tf.config_data import PLACEHOLDERS, DataConfig
@@ -25,13 +26,16 @@ class SequenceExampleGen(FileBasedExampleGen):
     EXECUTOR_SPEC = BeamExecutorSpec(Executor)
     DRIVER_CLASS = Driver
 
-    def __init__(self, data: DataConfig, rejected_dir: str, code_version: str) -> None:
+    def __init__(
+        self, data: DataConfig, rejected_dir: str, code_version: str, location: RuntimeParameter | None = None
+    ) -> None:
         """Constructs the component.
 
         Args:
             data: where the log is, how to read and how to split it.
             rejected_dir: where rows set aside and their summary are written; the same for every run.
             code_version: part of the cache key, so that an edit of the code is not masked by an older result.
+            location: the directory of the log, where that is said when the pipeline is started.
 
         Raises:
             ConfigError: the split gives users several examples or targets.
@@ -42,7 +46,7 @@ class SequenceExampleGen(FileBasedExampleGen):
         if data.window and "://" not in data.path:
             find_spans(base, pattern, window=1)  # so that nothing runs where there is none
         super().__init__(
-            input_base=base,
+            input_base=location or base,
             input_config=utils.make_default_input_config(pattern),
             output_config=output_splits(),
             custom_config=Settings(data, pattern, rejected_dir).pack(code_version),
