@@ -5,27 +5,12 @@ from typing import ClassVar
 from tfx.dsl.components.base.base_beam_component import BaseBeamComponent
 from tfx.dsl.components.base.executor_spec import BeamExecutorSpec
 from tfx.types import BaseChannel, Channel, ComponentSpec
-from tfx.types.artifact import Artifact, Property, PropertyType
 from tfx.types.component_spec import ChannelParameter, ExecutionParameter
 from tfx.types.standard_artifacts import Examples, Model, PushedModel
 
 from dimerec_tf.config_pipeline_steps import BatchRecommenderConfig
+from tfx_pipeline.artifacts import Recommendations
 from tfx_pipeline.components.batch_recommender.executor import Executor
-
-
-class Recommendations(Artifact):
-    """Files `recommendations-*`, see `Executor`; without a push there are none.
-
-    Properties:
-        users: how many users have an entry.
-        cold_start_users: how many of them have the most popular items, as no item of their history is known.
-    """
-
-    TYPE_NAME = "Recommendations"
-    PROPERTIES: ClassVar = {
-        "users": Property(type=PropertyType.INT),
-        "cold_start_users": Property(type=PropertyType.INT),
-    }
 
 
 class BatchRecommenderSpec(ComponentSpec):

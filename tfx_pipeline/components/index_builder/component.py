@@ -5,37 +5,11 @@ from typing import ClassVar
 from tfx.dsl.components.base.base_component import BaseComponent
 from tfx.dsl.components.base.executor_spec import ExecutorClassSpec
 from tfx.types import BaseChannel, Channel, ComponentSpec
-from tfx.types.artifact import Artifact, Property, PropertyType
 from tfx.types.component_spec import ChannelParameter, ExecutionParameter
 from tfx.types.standard_artifacts import Examples, Model
 
+from tfx_pipeline.artifacts import ItemIndex
 from tfx_pipeline.components.index_builder.executor import Executor
-
-
-class ItemIndex(Artifact):
-    """Item vectors and trained indexes of them, without the model.
-
-    `item_vectors.npy` float32 `[items, dim]`, `item_ids.txt` with an id for each of them, a SavedModel `ivf` or `scann`
-    that finds ids for queries (see `ItemIndexModule`), and `index.json` with everything that is recorded of each.
-
-    Properties:
-        items: how many there are.
-        catalogue_sha256: of `item_ids.txt`.
-        target_recall: what the indexes are tuned to, `export.target_recall`.
-        recall: what was measured, the lowest of the indexes.
-        build_seconds: of all indexes.
-        bytes: on disk.
-    """
-
-    TYPE_NAME = "ItemIndex"
-    PROPERTIES: ClassVar = {
-        "items": Property(type=PropertyType.INT),
-        "catalogue_sha256": Property(type=PropertyType.STRING),
-        "target_recall": Property(type=PropertyType.FLOAT),
-        "recall": Property(type=PropertyType.FLOAT),
-        "build_seconds": Property(type=PropertyType.FLOAT),
-        "bytes": Property(type=PropertyType.INT),
-    }
 
 
 class IndexBuilderSpec(ComponentSpec):
