@@ -25,6 +25,7 @@ from kfp.pipeline_spec.pipeline_spec_pb2 import (
     PipelineSpec,
     PipelineTaskSpec,
     RuntimeArtifact,
+    TaskInputsSpec,
 )
 
 REPOSITORY = Path(__file__).parents[2]
@@ -62,10 +63,7 @@ class Backend:
         call = self.call(name, task, parameters)
         self.drive(container, call)
         self.start(container.command, container.args, call)
-        said = ExecutorOutput()
-        Parse(Path(call.outputs.output_file).read_text(), said)
-        for key, artifacts in said.artifacts.items():
-            merge(call.outputs.artifacts[key].artifacts[0], artifacts.artifacts[0])
+        hear(call)
         made = {key: list(artifacts.artifacts) for key, artifacts in call.outputs.artifacts.items()}
         self.store += itertools.chain(*made.values())
         return made
@@ -91,7 +89,7 @@ class Backend:
         call.outputs.output_file = str(self.output_file(directory))
         return call
 
-    def value(self, source: object, parameters: dict[str, str]) -> Value:
+    def value(self, source: TaskInputsSpec.InputParameterSpec, parameters: dict[str, str]) -> Value:
         if source.WhichOneof("kind") == "runtime_value":
             return source.runtime_value.constant
         name = source.component_input_parameter
@@ -172,6 +170,7 @@ class Vertex(Backend):
         driver = container.lifecycle.pre_cache_check
         if driver.command:
             self.start(driver.command, driver.args, call)
+            hear(call)
 
 
 def ordered(spec: PipelineSpec) -> list[str]:
@@ -194,10 +193,14 @@ def executor_of(spec: PipelineSpec, task: PipelineTaskSpec) -> PipelineDeploymen
     return deployment.executors[spec.components[task.component_ref.name].executor_label]
 
 
-def merge(artifact: RuntimeArtifact, said: RuntimeArtifact) -> None:
-    """Takes over what a step says about an output."""
-    artifact.uri = said.uri or artifact.uri
-    artifact.metadata.update(MessageToDict(said.metadata))
+def hear(call: ExecutorInput) -> None:
+    """Takes over what a process says about its outputs."""
+    said = ExecutorOutput()
+    Parse(Path(call.outputs.output_file).read_text(), said)
+    for key, artifacts in said.artifacts.items():
+        artifact, heard = call.outputs.artifacts[key].artifacts[0], artifacts.artifacts[0]
+        artifact.uri = heard.uri or artifact.uri
+        artifact.metadata.update(MessageToDict(heard.metadata))
 
 
 def fits(artifact: RuntimeArtifact, query: str) -> bool:

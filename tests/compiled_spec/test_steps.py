@@ -30,9 +30,7 @@ def test_the_first_step_reads_the_log_that_it_is_told_at_the_start(log: Path, tm
     ran.run(runtime_values(ran.spec, str(elsewhere), None, None), only=("SequenceExampleGen",))
     (examples,) = ran.outputs["SequenceExampleGen"]["examples"]
     assert list(read_split(examples.uri, "test")) == [("u", ["i0", "i1", "i2", "i3"], "i4")]
-    assert "clicks.csv" not in MessageToDict(examples.metadata) and "input_fingerprint" in MessageToDict(
-        examples.metadata
-    )
+    assert "num_files:1," in MessageToDict(examples.metadata)["input_fingerprint"]
 
 
 def test_a_step_that_fails_says_why(tmp_path: Path) -> None:
