@@ -66,7 +66,9 @@ IndexName = Literal["ivf", "scann"]
 
 
 class ExportConfig(Section):
-    """`max_k` bounds the `k` of a request. Beside the exact export there is one for each of `indexes`.
+    """`max_k` bounds the `k` of a request, and one that names none gets `default_k` items.
+
+    Beside the exact export there is one for each of `indexes`.
 
     An index has about so many `leaves`. By default IVF has one for every 256 items and ScaNN twice the square root of
     their number; below 20,000 items both are an exact search. An index visits as many leaves as find `target_recall`
@@ -87,7 +89,10 @@ class ExportConfig(Section):
 
 
 class Config(Section):
-    """Everything a run needs, as one immutable value."""
+    """Everything a run needs, as one immutable value.
+
+    `name` is the served model's, and names its directory. `seed` is of everything random.
+    """
 
     name: Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_-]*$")] = "dimerec"
     seed: Annotated[int, Field(ge=0, lt=2**31)] = 42

@@ -18,7 +18,7 @@ class SoftmaxModelConfig(SequenceModelConfig):
 
 
 class TransformerModelConfig(SequenceModelConfig):
-    """Models with a Transformer."""
+    """Models with a Transformer of so many `blocks`, each with so many attention `heads`."""
 
     blocks: PositiveInt
     heads: PositiveInt
@@ -62,7 +62,10 @@ class SASRecConfig(TransformerModelConfig, SoftmaxModelConfig):
 
 
 class ComiRecConfig(SoftmaxModelConfig):
-    """ComiRec-SA and ComiRec-DR (arXiv 2005.09347): several interests, hard routing, a sampled softmax."""
+    """ComiRec-SA and ComiRec-DR (arXiv 2005.09347): hard routing of `num_interests`, a sampled softmax.
+
+    `extractor` is `self_attentive` (SA) or `dynamic_routing` (DR).
+    """
 
     kind: Literal["comirec"]
     extractor: Literal["self_attentive", "dynamic_routing"] = "self_attentive"
@@ -70,7 +73,9 @@ class ComiRecConfig(SoftmaxModelConfig):
 
 
 class MINDConfig(SoftmaxModelConfig):
-    """MIND (arXiv 1904.08030): dynamic routing with a shared map; label-aware attention is sharper with `power`."""
+    """MIND (arXiv 1904.08030): dynamic routing to `num_interests` with a shared map; label-aware attention is sharper
+    with `power`.
+    """
 
     kind: Literal["mind"]
     num_interests: PositiveInt = 4
@@ -128,7 +133,8 @@ class DiffuRecDiffusionConfig(GaussianDiffusionConfig):
 class DiffuRecConfig(TransformerModelConfig):
     """DiffuRec (arXiv 2304.00686): the noised target is added to every event of a Transformer; full softmax.
 
-    `noise_weight` is the mean and the deviation of each coordinate of the paper's lambda.
+    `noise_weight` is the mean and the deviation of each coordinate of the paper's lambda. `embedding_dropout` acts on
+    the vectors that the Transformer reads, `dropout` within it.
     """
 
     kind: Literal["diffurec"]
