@@ -1,0 +1,70 @@
+"""Which test runs which command of the documentation, by its first words; the longest entry that fits counts.
+
+`HERE` are run by `test_commands.py` itself, as they are printed. Of the others each option has to occur in one of the
+files that are named. `NOT_RUN` says why no test runs a command.
+"""
+
+HERE = (
+    "dimerec data check --config my-shop.yaml",
+    "dimerec experiment bucket",
+    "dimerec experiment power",
+)
+
+RUN_BY: dict[str, tuple[str, ...]] = {
+    "curl": ("tests/serving/test_rest.py::test_status_and_metadata_have_tf_servings_form",),
+    "dimerec bench": (
+        "tests/evaluation/test_cli_bench.py::test_two_benchmarks_are_collected_on_one_page",
+        "tests/evaluation/test_cli_bench.py::test_a_preset_on_a_log_of_ones_own_is_named_in_its_rows",
+        "tests/training/test_curves.py::test_curves_show_the_training_and_do_not_touch_it",
+    ),
+    "dimerec bench-incremental": (
+        "tests/evaluation/test_incremental.py::test_a_warm_start_is_measured_against_a_training_from_scratch",
+    ),
+    "dimerec data fetch": ("tests/data/test_cli_data.py::test_fetch_prints_files_counts_and_licence",),
+    "dimerec demo": ("tests/e2e/test_demo.py::test_the_summary_has_it_all",),
+    "dimerec experiment report": ("tests/serving/experiments/test_cli.py::test_report_compares_the_buckets",),
+    "dimerec figures": (
+        "tests/figures/test_cli_figures.py::test_figure_2_is_drawn_without_a_data_set",
+        "tests/figures/test_cli_figures.py::test_a_second_call_trains_nothing",
+    ),
+    "dimerec loadtest": ("tests/serving/loadtest/test_loadtest.py::test_a_row_for_each_concurrency",),
+    "dimerec pipeline run": (
+        "tests/e2e/test_pipeline.py::test_a_good_model_is_blessed_and_pushed_beside_its_floors",
+        "tests/test_cli.py::test_an_unusable_log_ends_the_pipeline_with_a_sentence",
+    ),
+    "dimerec pipeline worker": (
+        "tests/e2e/test_workers.py::test_a_pipeline_and_its_workers_train_one_model_that_is_blessed_and_pushed",
+    ),
+    "dimerec recommend": (
+        "tests/serving/test_cli.py::test_rest_answers_the_same",
+        "tests/serving/test_security.py::test_the_command_line_shows_what_the_server_asks_for",
+    ),
+    "dimerec rollout": ("tests/serving/rollout/test_cli.py::test_promoted_is_success_and_the_config_is_kept",),
+    "dimerec serve": (
+        "tests/serving/test_cli.py::test_serve_answers_until_it_is_told_to_stop",
+        "tests/serving/test_cli.py::test_serve_takes_its_options_from_files",
+        "tests/serving/test_request_log.py::test_the_command_logs",
+    ),
+    "dimerec tune": ("tests/tuning/test_cli_tune.py::test_the_best_of_some_trainings_becomes_a_configuration",),
+    "mkdocs build": ("tests/docs/test_site.py::test_the_site_has_every_page_and_the_docstrings",),
+    "python -m dimerec_tf.config_reference": ("tests/docs/test_configuration_page.py::test_the_page_is_up_to_date",),
+    "python -m dimerec_tf.training_benchmark": (
+        "tests/training_benchmark/test_training_benchmark.py::test_the_report_has_ratios_and_keeps_what_others_wrote",
+    ),
+    "python -m serving.benchmark": (
+        "tests/serving/benchmark/test_benchmark.py::test_every_index_is_measured_at_every_size_and_number_of_steps",
+    ),
+    "python -m serving.soak": ("tests/serving/faults/test_soak_report.py::test_a_good_run_passes",),
+}
+
+NOT_RUN = {
+    "bash scripts": "asks a package index, and `make setup` made the environment that the tests run in",
+    "call": "needs a cloud project; tests/serving/deploy/test_vertex.py reads the requests",
+    "docker": "needs Docker; tests/serving/deploy/test_images.py reads the Dockerfiles",
+    "kubectl": "needs a cluster; tests/serving/deploy/test_kubernetes.py holds the files against the schemas",
+    "mypy": "is a check of its own",
+    "python -m pytest": "runs this test",
+    "ruff": "is a check of its own",
+    "tensorboard": "stays open; tests/training/test_curves.py reads the files that it shows",
+    "tensorflow_model_server": "no binary is at hand; tests/serving/deploy/test_tf_serving.py reads its files",
+}

@@ -1,0 +1,134 @@
+"""Every command in the documentation can be run: by a test that is named, or here; and its options exist."""
+
+import importlib
+import re
+import subprocess
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+
+import click
+import pytest
+import typer
+from typer.testing import CliRunner
+
+from dimerec_tf.cli.main import app
+from tests.docs.commands import ROOT, Command, blocks_of, documented_commands, words_of
+from tests.docs.runs import HERE, NOT_RUN, RUN_BY
+
+ENTRIES = {**dict.fromkeys(HERE, "here"), **RUN_BY, **NOT_RUN}
+
+
+def _recipe(target: str) -> list[tuple[str, ...]]:
+    """The commands of a target of the Makefile."""
+    printed = subprocess.run(
+        ["make", "--dry-run", "--no-print-directory", target], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert printed.returncode == 0, printed.stderr
+    lines = [line for part in printed.stdout.splitlines() for line in part.split(" && ")]
+    return [words_of(re.sub(r"^(\w+=\S+ )+", "", line)) for line in lines]
+
+
+def _expanded(commands: list[Command]) -> Iterator[Command]:
+    """With the recipe of each target in place of `make`."""
+    for command in commands:
+        if command.words[0] != "make":
+            yield command
+            continue
+        for words in _recipe(command.words[1]):
+            if words and words[0] not in ("rm", "touch", "grep"):  # of the set-up, which all targets share, and of help
+                yield Command(f"Makefile: {command.words[1]}", words, command.whole)
+
+
+@cache
+def _commands() -> tuple[Command, ...]:
+    unique = {(command.words, command.whole): command for command in documented_commands()}
+    return tuple(_expanded(list(unique.values())))
+
+
+def _entry(words: tuple[str, ...]) -> str | None:
+    line = " ".join(words) + " "
+    return max((entry for entry in ENTRIES if line.startswith(entry + " ")), key=len, default=None)
+
+
+def _parser(words: tuple[str, ...]) -> tuple[click.Command, tuple[str, ...]] | None:
+    """The command of ours that words begin with, and its arguments."""
+    if words[:2] == ("python", "-m") and words[2] in ("serving.soak", "serving.benchmark", "dimerec_tf.training_benchmark"):
+        own = typer.Typer()
+        own.command()(importlib.import_module(f"{words[2]}.__main__").main)
+        return typer.main.get_command(own), words[3:]
+    if words[0] != "dimerec":
+        return None
+    command, rest = typer.main.get_command(app), words[1:]
+    while rest and isinstance(command, click.Group):
+        assert rest[0] in command.commands, f"dimerec has no command {rest[0]!r}"
+        command, rest = command.commands[rest[0]], rest[1:]
+    return command, rest
+
+
+def _check_options(words: tuple[str, ...], whole: bool) -> None:
+    """Options exist and, of a whole command, none is missing and values are of their types."""
+    found = _parser(words)
+    if found is None:
+        return
+    command, arguments = found
+    known = {option for each in command.params for option in (*each.opts, *each.secondary_opts)} | {"--help"}
+    assert {word for word in arguments if word.startswith("--")} <= known
+    if not whole or isinstance(command, click.Group) or "--help" in arguments:
+        return
+    context = click.Context(command)
+    values, _, _ = command.make_parser(context).parse_args(list(arguments))
+    for each in command.params:
+        assert not each.required or each.name in values, f"{each.opts} is missing"
+        if each.name in values and not isinstance(each.type, click.Path):
+            each.type_cast_value(context, values[each.name])
+
+
+@pytest.mark.parametrize("command", _commands(), ids=lambda command: f"{command.page}: {' '.join(command.words)}"[:120])
+def test_a_documented_command_exists_and_is_run_by_a_test(command: Command) -> None:
+    _check_options(command.words, command.whole)
+    if not command.whole:
+        return
+    entry = _entry(command.words)
+    assert entry, f"{command.page} has a command that tests/docs/runs.py does not list: {' '.join(command.words)}"
+    if entry in RUN_BY:
+        code = "".join((ROOT / test.partition("::")[0]).read_text() for test in RUN_BY[entry])
+        options = {word.partition("=")[0] for word in command.words if word.startswith("--")}
+        assert {option for option in options if option not in code} == set(), "none of its tests gives these options"
+
+
+@pytest.mark.parametrize("test", [test for tests in RUN_BY.values() for test in tests])
+def test_a_test_that_runs_a_command_exists(test: str) -> None:
+    file, _, name = test.partition("::")
+    assert f"\ndef {name}(" in (ROOT / file).read_text()
+
+
+def test_every_entry_is_of_use() -> None:
+    assert {_entry(command.words) for command in _commands()} - {None} == set(ENTRIES)
+
+
+@pytest.mark.parametrize("command", [each for each in _commands() if each.whole and _entry(each.words) in HERE])
+def test_it_runs_as_it_is_printed(command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    own_log = ROOT / "docs/own_log.md"
+    (tmp_path / "my-shop.yaml").write_text(blocks_of(own_log, "yaml")[0])
+    (tmp_path / "items.csv").write_text(blocks_of(own_log, "csv")[1])
+    (tmp_path / "clicks").mkdir()
+    (tmp_path / "clicks/2026.csv").write_text(blocks_of(own_log, "csv")[0])
+    result = CliRunner().invoke(app, command.words[1:], catch_exceptions=False)
+    assert result.exit_code == 0, result.output
+
+
+@pytest.mark.parametrize(
+    ("line", "error"),
+    [
+        ("dimerec serve --port", click.UsageError),
+        ("dimerec serve --port many", click.UsageError),
+        ("dimerec serve --prot 8500", AssertionError),
+        ("dimerec server", AssertionError),
+        ("dimerec data check", AssertionError),
+    ],
+)
+def test_a_wrong_command_would_be_found(line: str, error: type[Exception]) -> None:
+    with pytest.raises(error):
+        _check_options(words_of(line), whole=True)
