@@ -15,7 +15,6 @@ RUN_BY: dict[str, tuple[str, ...]] = {
     "dimerec bench": (
         "tests/evaluation/test_cli_bench.py::test_two_benchmarks_are_collected_on_one_page",
         "tests/evaluation/test_cli_bench.py::test_a_preset_on_a_log_of_ones_own_is_named_in_its_rows",
-        "tests/training/test_curves.py::test_curves_show_the_training_and_do_not_touch_it",
     ),
     "dimerec bench-incremental": (
         "tests/evaluation/test_incremental.py::test_a_warm_start_is_measured_against_a_training_from_scratch",
@@ -37,24 +36,16 @@ RUN_BY: dict[str, tuple[str, ...]] = {
     ),
     "dimerec recommend": (
         "tests/serving/test_cli.py::test_rest_answers_the_same",
-        "tests/serving/test_security.py::test_the_command_line_shows_what_the_server_asks_for",
+        "tests/serving/test_access.py::test_the_command_line_has_options_for_it",
     ),
     "dimerec rollout": ("tests/serving/rollout/test_cli.py::test_promoted_is_success_and_the_config_is_kept",),
     "dimerec serve": (
         "tests/serving/test_cli.py::test_serve_answers_until_it_is_told_to_stop",
         "tests/serving/test_cli.py::test_serve_takes_its_options_from_files",
-        "tests/serving/test_request_log.py::test_the_command_logs",
     ),
     "dimerec tune": ("tests/tuning/test_cli_tune.py::test_the_best_of_some_trainings_becomes_a_configuration",),
     "mkdocs build": ("tests/docs/test_site.py::test_the_site_has_every_page_and_the_docstrings",),
     "python -m dimerec_tf.config_reference": ("tests/docs/test_configuration_page.py::test_the_page_is_up_to_date",),
-    "python -m dimerec_tf.training_benchmark": (
-        "tests/training_benchmark/test_training_benchmark.py::test_the_report_has_ratios_and_keeps_what_others_wrote",
-    ),
-    "python -m serving.benchmark": (
-        "tests/serving/benchmark/test_benchmark.py::test_every_index_is_measured_at_every_size_and_number_of_steps",
-    ),
-    "python -m serving.soak": ("tests/serving/faults/test_soak_report.py::test_a_good_run_passes",),
 }
 
 NOT_RUN = {
@@ -64,6 +55,9 @@ NOT_RUN = {
     "kubectl": "needs a cluster; tests/serving/deploy/test_kubernetes.py holds the files against the schemas",
     "mypy": "is a check of its own",
     "python -m pytest": "runs this test",
+    "python -m dimerec_tf.training_benchmark": "a quarter of an hour; tests/training_benchmark/ runs its parts",
+    "python -m serving.benchmark": "hours; tests/serving/benchmark/ runs its parts",
+    "python -m serving.soak": "twenty minutes of an idle machine; tests/serving/faults/ does the same faults",
     "ruff": "is a check of its own",
     "tensorboard": "stays open; tests/training/test_curves.py reads the files that it shows",
     "tensorflow_model_server": "no binary is at hand; tests/serving/deploy/test_tf_serving.py reads its files",
