@@ -1,7 +1,7 @@
 """Which test runs which command of the documentation, by its first words; the longest entry that fits counts.
 
 `HERE` are run by `test_commands.py` itself, as they are printed. Of the others each option has to occur in one of the
-files that are named. `NOT_RUN` says why no test runs a command.
+files that are named. `NOT_RUN` says why no test runs a command, and `NOT_GIVEN` why none gives an option.
 """
 
 HERE = (
@@ -18,6 +18,11 @@ RUN_BY: dict[str, tuple[str, ...]] = {
     ),
     "dimerec bench-incremental": (
         "tests/evaluation/test_incremental.py::test_a_warm_start_is_measured_against_a_training_from_scratch",
+    ),
+    "dimerec dashboard": (
+        "tests/test_cli_dashboard.py::test_without_a_run_one_sentence_says_what_to_name",
+        "tests/e2e/test_dashboard.py::test_every_page_opens_and_leads_to_the_others",
+        "tests/e2e/test_dashboard.py::test_it_is_served_on_this_machine",
     ),
     "dimerec data fetch": ("tests/data/test_cli_data.py::test_fetch_prints_files_counts_and_licence",),
     "dimerec demo": ("tests/e2e/test_demo.py::test_the_summary_has_it_all",),
@@ -49,7 +54,6 @@ RUN_BY: dict[str, tuple[str, ...]] = {
 }
 
 NOT_RUN = {
-    "bash scripts": "asks a package index, and `make setup` made the environment that the tests run in",
     "call": "needs a cloud project; tests/serving/deploy/test_vertex.py reads the requests",
     "docker": "needs Docker; tests/serving/deploy/test_images.py reads the Dockerfiles",
     "kubectl": "needs a cluster; tests/serving/deploy/test_kubernetes.py holds the files against the schemas",
@@ -61,4 +65,11 @@ NOT_RUN = {
     "ruff": "is a check of its own",
     "tensorboard": "stays open; tests/training/test_curves.py reads the files that it shows",
     "tensorflow_model_server": "no binary is at hand; tests/serving/deploy/test_tf_serving.py reads its files",
+}
+
+NOT_GIVEN = {
+    "dimerec bench-incremental --preset": "fetches a log, as `dimerec bench --preset` does by the same code",
+    "dimerec tune --preset": "fetches a log, as `dimerec bench --preset` does by the same code",
+    "dimerec dashboard --serve": "stays open; the server behind it is tested",
+    "dimerec dashboard --titles": "the pages are tested with titles that `dimerec recommend --titles` reads alike",
 }
