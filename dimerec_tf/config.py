@@ -8,7 +8,7 @@ import json
 from collections.abc import Mapping
 from importlib import resources
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, TypeVar
 
 import yaml
 from pydantic import Discriminator, Field, Tag, ValidationError, model_validator
@@ -34,6 +34,7 @@ from dimerec_tf.config_tuning import TuningConfig
 from dimerec_tf.config_warm_start import WarmStartConfig
 from dimerec_tf.config_watching import WatchingConfig
 from dimerec_tf.errors import DimeRecError
+from dimerec_tf.named_parts import INDEXES, NameIn
 
 AROUND = ("beam", "cluster", "steps")  # sections about where steps run, and about those around the model
 AnySection = TypeVar("AnySection", bound=Section)
@@ -62,7 +63,7 @@ class ConfigError(DimeRecError, ValueError):
     """A configuration that cannot be used; the message names each key and what was received."""
 
 
-IndexName = Literal["ivf", "scann"]
+IndexName = Annotated[str, NameIn(INDEXES)]
 
 
 class ExportConfig(Section):

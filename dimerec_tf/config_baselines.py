@@ -5,9 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from dimerec_tf.config_base import PositiveInt
-from dimerec_tf.config_model import DiffusionConfig, Dropout, NegativesConfig, SequenceModelConfig, Weight
-
-Schedule = Literal["scaled_linear", "truncated_linear", "cosine", "sqrt", "exponential"]
+from dimerec_tf.config_model import DiffusionConfig, Dropout, NegativesConfig, ScheduleName, SequenceModelConfig, Weight
 
 
 class SoftmaxModelConfig(SequenceModelConfig):
@@ -104,7 +102,7 @@ class DreamRecDiffusionConfig(GaussianDiffusionConfig):
     """DreamRec's walk."""
 
     num_steps: PositiveInt = 200
-    schedule: Schedule = "exponential"
+    schedule: ScheduleName = "exponential"
 
 
 class DreamRecConfig(TransformerModelConfig):
@@ -127,7 +125,7 @@ class DiffuRecDiffusionConfig(GaussianDiffusionConfig):
     """DiffuRec's walk."""
 
     num_steps: PositiveInt = 32
-    schedule: Schedule = "truncated_linear"
+    schedule: ScheduleName = "truncated_linear"
 
 
 class DiffuRecConfig(TransformerModelConfig):

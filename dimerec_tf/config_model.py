@@ -8,10 +8,12 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from dimerec_tf.config_base import PositiveInt, Section
+from dimerec_tf.named_parts import EXTRACTORS, SCHEDULES, NameIn
 
 Weight = Annotated[float, Field(ge=0)]
 Dropout = Annotated[float, Field(ge=0, lt=1)]
 Beta = Annotated[float, Field(gt=0, lt=1)]
+ScheduleName = Annotated[str, NameIn(SCHEDULES)]
 
 
 class NegativesConfig(Section):
@@ -64,7 +66,7 @@ class GuidanceConfig(Section):
     same with it.
     """
 
-    kind: Literal["self_attentive", "dynamic_routing", "rule", "mlp", "sasrec"] = "rule"
+    kind: Annotated[str, NameIn(EXTRACTORS)] = "rule"
     values_with_positions: bool = False
     routing_iterations: PositiveInt = 3
     shared_map: bool = False
@@ -109,7 +111,7 @@ class DiffusionConfig(Section):
     reverse_steps: PositiveInt | None = 1
     reverse_noise: Literal["matched", "literal", "none"] = "matched"
     forward: Literal["matched", "scaled", "literal"] = "matched"
-    schedule: Literal["scaled_linear", "truncated_linear", "cosine", "sqrt", "exponential"] = "scaled_linear"
+    schedule: ScheduleName = "scaled_linear"
     beta_start: Beta = 1e-4
     beta_end: Beta = 0.02
     noised: Literal["target", "estimate"] = "estimate"

@@ -2,7 +2,7 @@
 
 import re
 from pathlib import Path
-from typing import Any, Literal, get_args, get_origin
+from typing import Any
 
 import pytest
 import yaml
@@ -40,8 +40,8 @@ def test_it_has_every_key_with_its_default(kind: str) -> None:
 def _is_explained(section: type[Section], key: str) -> bool:
     """Named in what the section says, or all of its values are; a section of its own explains itself."""
     text = explanation(section)
-    annotation: Any = section.model_fields[key].annotation
-    values = get_args(annotation) if get_origin(annotation) is Literal else ()
+    field = section.model_json_schema()["properties"][key]
+    values = field.get("enum", [field["const"]] if "const" in field else [])
     named = re.search(rf"`{key}\b", text) or (values and all(f"`{value}`" in text for value in values))
     return bool(named) or len(values) == 1
 
