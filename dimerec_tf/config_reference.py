@@ -21,6 +21,8 @@ may be left out unless the table says "needed". A key that is not on this page, 
 error that names it before anything is read. `null` stands for none.
 """
 BOUNDS = {"exclusiveMinimum": "above", "minimum": "from", "exclusiveMaximum": "below", "maximum": "to"}
+ANY = "<name>"  # in the path of a section that has several, by a name of their own
+TAGS = ("kind", "runner")
 TYPES = {
     "boolean": "`true` or `false`",
     "integer": "whole number",
@@ -51,33 +53,38 @@ def sections(base: type[Section] = Section) -> dict[str, type[Section]]:
     return found
 
 
-def _section(name: str, path: str, kind: str, definitions: Schema, written: set[tuple[str, str]]) -> Iterator[str]:
+def _section(name: str, path: str, tag: str, definitions: Schema, written: set[tuple[str, str]]) -> Iterator[str]:
     """The section at a path like `model.diffusion.`, if it was not written there before, and those within it."""
-    if (name, path) in written:
+    if (name, path) in written or (path.endswith(f"{ANY}.") and any(name == other for other, _ in written)):
         return
     written.add((name, path))
     if path:
-        yield f"## `{path.removesuffix('.')}`{kind and f', `kind: {kind}`'}\n"
+        yield f"## `{path.removesuffix('.')}`{tag and f', `{tag}`'}\n"
     yield explanation(sections()[name]) + "\n"
     yield "| key | value | default |\n|---|---|---|"
-    fields = definitions[name]["properties"]
-    for key, field in fields.items():
-        yield f"| `{path}{key}` | {_value(field)} | {_default(field)} |"
+    section = definitions[name]
+    for key, field in section["properties"].items():
+        default = "needed" if key in section.get("required", []) else _default(field)
+        yield f"| `{path}{key}` | {_value(field)} | {default} |"
     yield ""
-    for key, field in fields.items():
+    for key, field in section["properties"].items():
         names = _sections_in(field)
+        within = f"{path}{key}." + (f"{ANY}." if "additionalProperties" in field else "")
         for each in names:
-            own = definitions[each]["properties"]["kind"]["const"] if len(names) > 1 else kind
-            yield from _section(each, f"{path}{key}.", own, definitions, written)
+            yield from _section(each, within, _tag(definitions[each]) if len(names) > 1 else tag, definitions, written)
+
+
+def _tag(section: Schema) -> str:
+    """The key that tells the kinds of a section apart, with its value."""
+    return next(f"{key}: {section['properties'][key]['const']}" for key in TAGS if key in section["properties"])
 
 
 def _sections_in(field: Schema) -> list[str]:
-    """Names of the classes that a value may be of."""
+    """Names of the classes that a value, or what it holds, may be of."""
     if "$ref" in field:
         return [field["$ref"].rpartition("/")[2]]
-    if isinstance(field.get("additionalProperties"), dict):
-        return _sections_in(field["additionalProperties"])
-    return [name for choice in _choices(field) for name in _sections_in(choice)]
+    held = [field[part] for part in ("items", "additionalProperties") if isinstance(field.get(part), dict)]
+    return [name for choice in [*held, *_choices(field)] for name in _sections_in(choice)]
 
 
 def _choices(field: Schema) -> list[Schema]:
@@ -102,9 +109,9 @@ def _value(field: Schema) -> str:
 
 
 def _default(field: Schema) -> str:
-    if "default" not in field:
-        return "needed"
-    return "" if _sections_in(field) and field["default"] is not None else f"`{json.dumps(field['default'])}`"
+    if field.get("default", {}) == {} or (_sections_in(field) and field["default"] is not None):
+        return ""
+    return f"`{json.dumps(field['default'])}`"
 
 
 if __name__ == "__main__":

@@ -32,6 +32,17 @@ RUN_BY: dict[str, tuple[str, ...]] = {
         "tests/figures/test_cli_figures.py::test_a_second_call_trains_nothing",
     ),
     "dimerec loadtest": ("tests/serving/loadtest/test_loadtest.py::test_a_row_for_each_concurrency",),
+    "dimerec lineage": (
+        "tests/e2e/test_lineage.py::test_a_warm_start_leads_back_to_the_version_before_and_what_the_tuner_chose",
+    ),
+    "dimerec pipeline compile": ("tests/compiled_spec/test_cli.py::test_compile_writes_the_specification",),
+    "dimerec pipeline refresh": (
+        "tests/e2e/test_refresh.py::test_the_command_pushes_the_newest_version_without_the_withdrawn_and_with_the_new",
+    ),
+    "dimerec pipeline submit": (
+        "tests/compiled_spec/test_cli.py::test_submit_gives_vertex_a_job",
+        "tests/compiled_spec/test_cli.py::test_a_dry_run_says_what_would_be_submitted_and_does_not",
+    ),
     "dimerec pipeline run": (
         "tests/e2e/test_pipeline.py::test_a_good_model_is_blessed_and_pushed_beside_its_floors",
         "tests/test_cli.py::test_an_unusable_log_ends_the_pipeline_with_a_sentence",
@@ -62,6 +73,7 @@ NOT_RUN = {
     "python -m dimerec_tf.training_benchmark": "a quarter of an hour; tests/training_benchmark/ runs its parts",
     "python -m serving.benchmark": "hours; tests/serving/benchmark/ runs its parts",
     "python -m serving.soak": "twenty minutes of an idle machine; tests/serving/faults/ does the same faults",
+    "python -m tfx_pipeline.benchmark": "an hour; tests/tfx_pipeline/test_million_events.py runs the steps on its log",
     "ruff": "is a check of its own",
     "tensorboard": "stays open; tests/training/test_curves.py reads the files that it shows",
     "tensorflow_model_server": "no binary is at hand; tests/serving/deploy/test_tf_serving.py reads its files",
