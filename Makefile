@@ -8,7 +8,7 @@ READY := $(VENV)/.ready-$(shell cat $(LOCK) setup.py scripts/setup_venv.sh 2>/de
 # Named by what it is made of, like READY.
 BROWSER := $(VENV)/.browser-$(shell cat requirements/browser/package-lock.json scripts/setup_browser.sh 2>/dev/null | cksum | cut -d' ' -f1)
 
-.PHONY: help setup demo test test-slow lint bench-100k bench-train bench-pipeline bench-serving bench-incremental soak lock clean
+.PHONY: help setup demo test test-slow lint bench-100k bench-train bench-pipeline bench-serving bench-incremental soak docs config-page lock clean
 
 help: ## Show this list
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-18s %s\n", $$1, $$2}'
@@ -52,6 +52,12 @@ bench-pipeline: $(READY) ## Time and memory of ExampleGen, StatisticsGen and Tra
 
 bench-serving: $(READY) ## Search, load and where the time goes, up to a million items (hours; leave the machine alone)
 	@$(BIN)/python -m serving.benchmark
+
+docs: $(READY) ## Build the documentation into build/site and check every link in it
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build
+
+config-page: $(READY) ## Write docs/configuration.md anew from the configuration's classes
+	@$(BIN)/python -m dimerec_tf.config_reference docs/configuration.md
 
 lock: $(READY) ## Resolve the lock files anew from requirements/*.in
 	@bash scripts/lock.sh $(BIN)

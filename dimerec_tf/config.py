@@ -8,7 +8,7 @@ import json
 from collections.abc import Mapping
 from importlib import resources
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, TypeVar
 
 import yaml
 from pydantic import Discriminator, Field, Tag, ValidationError, model_validator
@@ -34,6 +34,7 @@ from dimerec_tf.config_tuning import TuningConfig
 from dimerec_tf.config_warm_start import WarmStartConfig
 from dimerec_tf.config_watching import WatchingConfig
 from dimerec_tf.errors import DimeRecError
+from dimerec_tf.named_parts import INDEXES, NameIn
 
 AROUND = ("beam", "cluster", "steps")  # sections about where steps run, and about those around the model
 AnySection = TypeVar("AnySection", bound=Section)
@@ -62,11 +63,13 @@ class ConfigError(DimeRecError, ValueError):
     """A configuration that cannot be used; the message names each key and what was received."""
 
 
-IndexName = Literal["ivf", "scann"]
+IndexName = Annotated[str, NameIn(INDEXES)]
 
 
 class ExportConfig(Section):
-    """`max_k` bounds the `k` of a request. Beside the exact export there is one for each of `indexes`.
+    """`max_k` bounds the `k` of a request, and one that names none gets `default_k` items.
+
+    Beside the exact export there is one for each of `indexes`.
 
     An index has about so many `leaves`. By default IVF has one for every 256 items and ScaNN twice the square root of
     their number; below 20,000 items both are an exact search. An index visits as many leaves as find `target_recall`
@@ -87,7 +90,10 @@ class ExportConfig(Section):
 
 
 class Config(Section):
-    """Everything a run needs, as one immutable value."""
+    """Everything a run needs, as one immutable value.
+
+    `name` is the served model's, and names its directory. `seed` is of everything random.
+    """
 
     name: Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_-]*$")] = "dimerec"
     seed: Annotated[int, Field(ge=0, lt=2**31)] = 42

@@ -5,9 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from dimerec_tf.config_base import PositiveInt
-from dimerec_tf.config_model import DiffusionConfig, Dropout, NegativesConfig, SequenceModelConfig, Weight
-
-Schedule = Literal["scaled_linear", "truncated_linear", "cosine", "sqrt", "exponential"]
+from dimerec_tf.config_model import DiffusionConfig, Dropout, NegativesConfig, ScheduleName, SequenceModelConfig, Weight
 
 
 class SoftmaxModelConfig(SequenceModelConfig):
@@ -18,7 +16,7 @@ class SoftmaxModelConfig(SequenceModelConfig):
 
 
 class TransformerModelConfig(SequenceModelConfig):
-    """Models with a Transformer."""
+    """Models with a Transformer of so many `blocks`, each with so many attention `heads`."""
 
     blocks: PositiveInt
     heads: PositiveInt
@@ -62,7 +60,10 @@ class SASRecConfig(TransformerModelConfig, SoftmaxModelConfig):
 
 
 class ComiRecConfig(SoftmaxModelConfig):
-    """ComiRec-SA and ComiRec-DR (arXiv 2005.09347): several interests, hard routing, a sampled softmax."""
+    """ComiRec-SA and ComiRec-DR (arXiv 2005.09347): hard routing of `num_interests`, a sampled softmax.
+
+    `extractor` is `self_attentive` (SA) or `dynamic_routing` (DR).
+    """
 
     kind: Literal["comirec"]
     extractor: Literal["self_attentive", "dynamic_routing"] = "self_attentive"
@@ -70,7 +71,9 @@ class ComiRecConfig(SoftmaxModelConfig):
 
 
 class MINDConfig(SoftmaxModelConfig):
-    """MIND (arXiv 1904.08030): dynamic routing with a shared map; label-aware attention is sharper with `power`."""
+    """MIND (arXiv 1904.08030): dynamic routing to `num_interests` with a shared map; label-aware attention is sharper
+    with `power`.
+    """
 
     kind: Literal["mind"]
     num_interests: PositiveInt = 4
@@ -99,7 +102,7 @@ class DreamRecDiffusionConfig(GaussianDiffusionConfig):
     """DreamRec's walk."""
 
     num_steps: PositiveInt = 200
-    schedule: Schedule = "exponential"
+    schedule: ScheduleName = "exponential"
 
 
 class DreamRecConfig(TransformerModelConfig):
@@ -122,13 +125,14 @@ class DiffuRecDiffusionConfig(GaussianDiffusionConfig):
     """DiffuRec's walk."""
 
     num_steps: PositiveInt = 32
-    schedule: Schedule = "truncated_linear"
+    schedule: ScheduleName = "truncated_linear"
 
 
 class DiffuRecConfig(TransformerModelConfig):
     """DiffuRec (arXiv 2304.00686): the noised target is added to every event of a Transformer; full softmax.
 
-    `noise_weight` is the mean and the deviation of each coordinate of the paper's lambda.
+    `noise_weight` is the mean and the deviation of each coordinate of the paper's lambda. `embedding_dropout` acts on
+    the vectors that the Transformer reads, `dropout` within it.
     """
 
     kind: Literal["diffurec"]

@@ -17,7 +17,11 @@ class DirectRunnerConfig(Section):
 
 
 class DataflowConfig(Section):
-    """Google Cloud Dataflow; `image` is the pipeline's own, so that workers have its code."""
+    """Google Cloud Dataflow; `image` is the pipeline's own, so that workers have its code.
+
+    `project`, `region` and `service_account` say whose it is, where and as whom it computes, and `temp_location` is a
+    directory in a bucket. There are at most `max_workers` of the `machine_type`.
+    """
 
     runner: Literal["dataflow"]
     project: str
@@ -30,14 +34,19 @@ class DataflowConfig(Section):
 
 
 class _Portable(Section):
-    """Code runs in `environment`: a `docker` image, or `external` worker pools that listen at an address."""
+    """Code runs in `environment`: a `docker` image, or `external` worker pools that listen at an address.
+
+    `environment_config` is that image or address.
+    """
 
     environment: Literal["docker", "external"]
     environment_config: str
 
 
 class FlinkConfig(_Portable):
-    """A Flink cluster; `master` is host:port of its job manager's REST API."""
+    """A Flink cluster; `master` is host:port of its job manager's REST API, `parallelism` how many
+    work at a time.
+    """
 
     runner: Literal["flink"]
     master: str

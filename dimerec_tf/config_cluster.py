@@ -23,7 +23,7 @@ class ResourcesConfig(Section):
 
 
 class KubeflowConfig(Section):
-    """`host` is the address of the API, `experiment` what runs are filed under."""
+    """`host` is the address of the API, `experiment` what runs are filed under, `namespace` whose they are."""
 
     host: str
     namespace: str | None = None
@@ -31,7 +31,10 @@ class KubeflowConfig(Section):
 
 
 class CustomTrainingConfig(Section):
-    """The machine of a Vertex custom job, in which DimeRec is trained instead of in its step's container."""
+    """The machine of a Vertex custom job, in which DimeRec is trained instead of in its step's container.
+
+    A `machine_type` and `accelerator_count` of an `accelerator` as Vertex names them.
+    """
 
     machine_type: str = "n1-standard-8"
     accelerator: str | None = None
@@ -41,7 +44,8 @@ class CustomTrainingConfig(Section):
 class EndpointConfig(Section):
     """A Vertex endpoint, made when there is none of this `name`, that gets a blessed model instead of a directory.
 
-    `image` serves SavedModels of core operations, which the exact export has.
+    `image` serves SavedModels of core operations, which the exact export has, on `min_replicas` to `max_replicas`
+    machines of the `machine_type`.
     """
 
     name: str
@@ -58,7 +62,7 @@ class EndpointConfig(Section):
 
 
 class VertexConfig(Section):
-    """Whose project runs the pipeline, where, and as whom."""
+    """The `project` that runs the pipeline, where (`region`), and as whom (`service_account`, or the project's own)."""
 
     project: str
     region: str

@@ -60,6 +60,10 @@ class DataConfig(Section):
     latest are used, and the others counted.
 
     Instead of a `path` a pipeline can have a `query` in BigQuery's SQL, whose rows are events; see `QueryExampleGen`.
+
+    `user_column`, `item_column` and `time_column` name the columns, which text files separate by `delimiter`. A share
+    of more than `max_bad_fraction` bad rows stops everything. Items with fewer than `min_item_count` training events
+    are not in the catalogue.
     """
 
     path: str = ""

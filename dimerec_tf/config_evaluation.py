@@ -22,7 +22,8 @@ SLICE_NAMES = {
 class SliceThresholds(Section):
     """What HR@10 must be in one slice of the test split, named as the Evaluator names it, see `SLICE_NAMES`.
 
-    `top 5%` are the items by popularity without those of `top 1%`.
+    `top 5%` are the items by popularity without those of `top 1%`. The `feature` has a `value`, which is the slice, and
+    `min_hit_rate_at_10` and `max_drop_at_10` are as for all of the split.
     """
 
     feature: Literal["history_length", "target_popularity"]
@@ -45,6 +46,9 @@ class EvaluationConfig(Section):
     behind the last blessed model's, and when it does so in each of `slices` too. A `diversity_weight` above 0 trades
     scores for lists of different categories, see `retrieval/controllable.py`; in benchmarks only, on data with an
     `items_path`. Of what is served each request says its own.
+
+    Lists are as long as each of `top_k`. With `filter_seen` they leave out the items of the history. `rules_window` is
+    how far apart two events are at most for sequential rules, the floor.
     """
 
     top_k: tuple[PositiveInt, ...] = (10, 20, 50)

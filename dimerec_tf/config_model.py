@@ -8,14 +8,21 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from dimerec_tf.config_base import PositiveInt, Section
+from dimerec_tf.named_parts import EXTRACTORS, SCHEDULES, NameIn
 
 Weight = Annotated[float, Field(ge=0)]
 Dropout = Annotated[float, Field(ge=0, lt=1)]
 Beta = Annotated[float, Field(gt=0, lt=1)]
+ScheduleName = Annotated[str, NameIn(SCHEDULES)]
 
 
 class NegativesConfig(Section):
-    """Negatives of a sampled softmax; all but `uniform` and `full` come with the log-q correction."""
+    """The `count` negatives of a sampled softmax that a batch shares.
+
+    `uniform` draws every item alike, `log_uniform` by the rank of its frequency, `in_batch` takes the batch's targets,
+    `mixed` half of each of `uniform` and `in_batch`, and `full` is the whole catalogue. All but `uniform` and `full`
+    come with the log-q correction.
+    """
 
     kind: Literal["uniform", "log_uniform", "in_batch", "mixed", "full"] = "mixed"
     count: PositiveInt = 512
@@ -24,6 +31,8 @@ class NegativesConfig(Section):
 class SequenceModelConfig(Section):
     """What every learned model has.
 
+    `dim` is the width of item vectors. A model reads the latest `max_history` events, and longer training sequences
+    are cut into windows of so many. `dropout` is the share of numbers left out between layers while it is trained.
     `item_start` says where the item table starts: at `random` vectors, or moved towards the `transitions` of training,
     see `training/item_start.py`.
     """
@@ -35,7 +44,10 @@ class SequenceModelConfig(Section):
 
 
 class BackboneConfig(Section):
-    """What turns item vectors into the states that GEM reads: nothing (the paper) or causal Transformer blocks."""
+    """What turns item vectors into the states that GEM reads.
+
+    `none`, so nothing (the paper), or a causal `transformer` of so many `blocks`, each with so many attention `heads`.
+    """
 
     kind: Literal["none", "transformer"] = "transformer"
     blocks: PositiveInt = 2
@@ -46,13 +58,15 @@ class GuidanceConfig(Section):
     """GEM (paper section 3.2).
 
     `rule` takes item vectors as they are: `most_recent`, or `package.module:function` for a rule of your own.
-    `dynamic_routing` has a map for each position and interest (ComiRec-DR), or one for all (`shared_map`, MIND).
+    `self_attentive` weighs events for each interest (ComiRec-SA).
+    `dynamic_routing` has a map for each position and interest (ComiRec-DR), or one for all (`shared_map`, MIND), and
+    `routing_iterations`. `mlp` is a plain perceptron over the padded history.
     `values_with_positions` is the other reading of the self-attentive equation, A^T (H + P). `sasrec` is an encoder of
     its own as large as the `backbone`, without dropout inside; the rule `most_recent` on a Transformer backbone is the
     same with it.
     """
 
-    kind: Literal["self_attentive", "dynamic_routing", "rule", "mlp", "sasrec"] = "rule"
+    kind: Annotated[str, NameIn(EXTRACTORS)] = "rule"
     values_with_positions: bool = False
     routing_iterations: PositiveInt = 3
     shared_map: bool = False
@@ -62,6 +76,9 @@ class GuidanceConfig(Section):
 class DenoiserConfig(Section):
     """How guidance enters the denoiser, and the step embedding (paper section 3.3).
 
+    `aggregation` makes one vector of the interests: all side by side (`concat`), their `mean`, a `weighted_mean` by a
+    learned weight for each place, or `attention` by a query from the noised vector and the step. `step_embedding` is
+    a `learned` table or `sinusoidal`.
     With `residual` a tenth of the denoiser's output is added to the aggregated guidance; not with `concat`, whose a(g)
     is wider. `dropout` acts on its hidden layer.
     """
@@ -82,7 +99,10 @@ class DiffusionConfig(Section):
     """The walk on the sphere (paper section 3.3; `num_steps` is T, `reverse_steps` how many of them are taken, null for
     all).
 
-    `beta_start` and `beta_end` belong to the two linear schedules, for T = 1000. `noised` is what the forward walk of
+    `schedule` says how fast noise grows with the step, see `diffusion/schedule.py`; `beta_start` and `beta_end` belong
+    to the two linear ones, for T = 1000. `forward` and `reverse_noise` say how far a step moves on the sphere, see
+    `diffusion/walk.py`: `matched` so that both walks have the same marginals, `literal` as the paper prints them. A
+    user has so many `samples`, each a reverse walk and a query of its own. `noised` is what the forward walk of
     training starts from: the `target`, as Algorithm 1 has it, or the model's own `estimate` of it from pure noise, as
     the reverse walk does; half of the steps are then T itself.
     """
@@ -91,7 +111,7 @@ class DiffusionConfig(Section):
     reverse_steps: PositiveInt | None = 1
     reverse_noise: Literal["matched", "literal", "none"] = "matched"
     forward: Literal["matched", "scaled", "literal"] = "matched"
-    schedule: Literal["scaled_linear", "truncated_linear", "cosine", "sqrt", "exponential"] = "scaled_linear"
+    schedule: ScheduleName = "scaled_linear"
     beta_start: Beta = 1e-4
     beta_end: Beta = 0.02
     noised: Literal["target", "estimate"] = "estimate"
@@ -110,12 +130,16 @@ class DimeRecConfig(SequenceModelConfig):
     """DimeRec itself.
 
     `recon_weight` and `ssm_weight` are lambda and mu of the paper's total loss, where L_gem's weight is 1; Adam heeds
-    their ratios only. A loss of weight 0 is left out; one must stay.
+    their ratios only. `gem_weight` is another weight for L_gem. A loss of weight 0 is left out; one must stay. With
+    `stop_recon_gradient` L_recon moves the estimate only, not the target's vector.
+
+    GEM gives `num_interests` vectors, the paper's K.
 
     `sphere` says which vectors have unit length: `all` (x0, its estimate, and the item vectors of both softmaxes and
     the index), `dam_only` (x0 and its estimate, as Algorithm 1 prints) or `raw` (none: Gaussian diffusion of vectors
     times sqrt(dim), whose variance is that of its noise).
-    `temperature` divides the inner products of queries of unit length, whose logits would otherwise be bounded.
+    `temperature` divides the inner products of queries of unit length, whose logits would otherwise be bounded; with
+    `learned_temperature` it is where training starts from.
     `retrieval` is by the `next_interest` at the end of the reverse walk, or by GEM's `interests`, of which an item's
     best one counts; training does not depend on it.
     """

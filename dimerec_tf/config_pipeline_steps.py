@@ -27,7 +27,8 @@ class ServingCheckConfig(Section):
 class InfraValidatorConfig(Section):
     """TFX's InfraValidator: loads the exact export in TF Serving's image of the `tag` and asks it for `examples`.
 
-    It starts the image with Docker on this machine, or in the Kubernetes cluster in which the pipeline runs.
+    It starts the image with Docker on this machine (`platform: local_docker`), or in the `kubernetes` cluster in which
+    the pipeline runs, waits `max_loading_seconds` for the model, and makes so many `tries`.
     """
 
     tag: str = "2.16.1"
@@ -40,8 +41,9 @@ class InfraValidatorConfig(Section):
 class BatchRecommenderConfig(Section):
     """The best `k` items for every user of the log, by each model that is pushed.
 
-    They are written as Parquet, or as gzipped TFRecord files of tf.Examples, to so many `shards` (left out, Beam
-    chooses). The model answers `batch_size` users at a time.
+    They are written in the `format` `parquet`, or `tfrecord`, gzipped files of tf.Examples, to so many `shards` (left
+    out, Beam chooses), with `filter_seen` without the items of the history. The model answers `batch_size` users at a
+    time.
     """
 
     k: PositiveInt = 50

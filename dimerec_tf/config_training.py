@@ -9,7 +9,7 @@ from dimerec_tf.config_base import PositiveInt, Section
 
 class ValidationConfig(Section):
     """Validation within a training: HR@10 of `users` of the validation split (all, if there are fewer), always the same
-    ones, after every so many epochs.
+    ones, after every `every_epochs` epochs.
 
     The weights of the best epoch are kept, and `patience` validations without a gain end the training. Seen items are
     left out or not as `evaluation.filter_seen` says.
@@ -26,7 +26,8 @@ CLUSTERED = ("multi_worker", "parameter_server")  # by several processes, which 
 
 class TrainingConfig(Section):
     """`batch_size` counts training windows; every position of a window is a training target. `strategy` says which
-    devices share a batch, see `training/strategy.py`.
+    devices share a batch, see `training/strategy.py`. `learning_rate` is Adam's at the first step; it falls to 0 by a
+    cosine. `deterministic` gives the same weights for the same seed, bit for bit.
 
     Left out, it and `epochs` follow from the size of the log, see `training/length.py`. The state of a training is kept
     after each epoch and, within one, when it is `checkpoint_minutes` old. Without a `validation` the last epoch's

@@ -14,7 +14,10 @@ Value = bool | int | float | str
 
 
 class RangeConfig(Section):
-    """Numbers from `low` to `high`, both included: whole ones if both are, drawn evenly or in their logarithms."""
+    """Numbers from `low` to `high`, both included: whole ones if both are.
+
+    They are drawn evenly (`linear`) or in their logarithms (`log`).
+    """
 
     low: Number
     high: Number

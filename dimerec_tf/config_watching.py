@@ -6,7 +6,7 @@ from dimerec_tf.config_base import Fraction, Section
 
 
 class WatchingConfig(Section):
-    """What is compared before a training, and whether an anomaly stops the pipeline or is only told.
+    """What is compared before a training, and whether `anomalies` `stop` the pipeline or only `warn`.
 
     The newest span is compared with the one before it: the share that an item has of the events may differ by
     `max_drift`, and there must be at least `min_users` times as many users. The histories of the test split are

@@ -4,14 +4,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import get_args
 
 from tfx.dsl.io import fileio
 from tfx.types import artifact_utils
 from tfx.types.artifact import Artifact
 from tfx.utils import io_utils, path_utils
 
-from dimerec_tf.config import IndexName
+from dimerec_tf.named_parts import INDEXES
 
 
 def exact_export(models: list[Artifact]) -> str:
@@ -24,7 +23,7 @@ def exports_of(models: list[Artifact]) -> dict[str, str]:
     those with an index beside it, of which each may be missing.
     """
     exact = exact_export(models)
-    indexed = {f"_{index}": f"{exact}-{index}" for index in get_args(IndexName)}
+    indexed = {f"_{index}": f"{exact}-{index}" for index in INDEXES}
     return {"": exact, **{suffix: address for suffix, address in indexed.items() if fileio.isdir(address)}}
 
 

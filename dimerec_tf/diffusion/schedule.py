@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dimerec_tf.config_model import DiffusionConfig
+from dimerec_tf.named_parts import SCHEDULES, find
 
 Table = NDArray[np.float64]
 MAX_BETA = 0.999
@@ -71,41 +72,40 @@ def from_signal(signal: Callable[[Table], Table], num_steps: int) -> NoiseSchedu
     return from_betas(1.0 - values[1:] / values[:-1])
 
 
-def scaled_linear(num_steps: int, beta_start: float = 1e-4, beta_end: float = 0.02) -> NoiseSchedule:
+def scaled_linear(config: DiffusionConfig) -> NoiseSchedule:
     """DDPM's linear betas, scaled by 1000/T so that abar_T is close to 0 for any T."""
-    scale = 1000 / num_steps
-    return from_betas(np.linspace(beta_start * scale, beta_end * scale, num_steps, dtype=np.float64))
+    scale = 1000 / config.num_steps
+    ends = config.beta_start * scale, config.beta_end * scale
+    return from_betas(np.linspace(*ends, config.num_steps, dtype=np.float64))
 
 
-def truncated_linear(num_steps: int, beta_start: float = 1e-4, beta_end: float = 0.02) -> NoiseSchedule:
+def truncated_linear(config: DiffusionConfig) -> NoiseSchedule:
     """DiffuRec's: scaled linear betas raised by 0.01; where they would pass 1 the last one is a twentieth as steep."""
-    scale = 1000 / num_steps
-    first, last = scale * beta_start + 0.01, scale * beta_end + 0.01
+    scale = 1000 / config.num_steps
+    first, last = scale * config.beta_start + 0.01, scale * config.beta_end + 0.01
     if last > 1:
-        last = scale * beta_end / 20 + 0.01
-    return from_betas(np.linspace(first, last, num_steps, dtype=np.float64))
+        last = scale * config.beta_end / 20 + 0.01
+    return from_betas(np.linspace(first, last, config.num_steps, dtype=np.float64))
 
 
-def cosine(num_steps: int) -> NoiseSchedule:
+def cosine(config: DiffusionConfig) -> NoiseSchedule:
     """abar = cos^2 of a quarter turn, with an offset of 0.008."""
-    return from_signal(lambda share: np.cos((share + 0.008) / 1.008 * np.pi / 2) ** 2, num_steps)
+    return from_signal(lambda share: np.cos((share + 0.008) / 1.008 * np.pi / 2) ** 2, config.num_steps)
 
 
-def sqrt(num_steps: int) -> NoiseSchedule:
+def sqrt(config: DiffusionConfig) -> NoiseSchedule:
     """abar = 1 - sqrt(t/T + 1e-4): much noise early."""
-    return from_signal(lambda share: np.maximum(1 - np.sqrt(share + 1e-4), 1e-12), num_steps)
+    return from_signal(lambda share: np.maximum(1 - np.sqrt(share + 1e-4), 1e-12), config.num_steps)
 
 
-def exponential(num_steps: int) -> NoiseSchedule:
+def exponential(config: DiffusionConfig) -> NoiseSchedule:
     """DreamRec's: beta = 1 - exp(-0.1/T - x (10 - 0.1) / (2 T^2)), x from 1 to 2T + 1."""
+    num_steps = config.num_steps
     x = np.linspace(1, 2 * num_steps + 1, num_steps, dtype=np.float64)
     return from_betas(1 - np.exp(-0.1 / num_steps - x * 0.5 * (10 - 0.1) / num_steps**2))
 
 
 def build_schedule(config: DiffusionConfig) -> NoiseSchedule:
     """The schedule that a configuration names."""
-    if config.schedule == "scaled_linear":
-        return scaled_linear(config.num_steps, config.beta_start, config.beta_end)
-    if config.schedule == "truncated_linear":
-        return truncated_linear(config.num_steps, config.beta_start, config.beta_end)
-    return {"cosine": cosine, "sqrt": sqrt, "exponential": exponential}[config.schedule](config.num_steps)
+    schedule: NoiseSchedule = find(SCHEDULES, config.schedule)(config)
+    return schedule

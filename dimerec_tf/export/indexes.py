@@ -6,9 +6,9 @@ from numpy.typing import NDArray
 
 from dimerec_tf.config import ExportConfig, IndexName
 from dimerec_tf.export.recall import BATCH, recall_depth
+from dimerec_tf.named_parts import INDEXES, find
 from dimerec_tf.retrieval.approximate import ApproximateRetriever, Index, candidates_for
 from dimerec_tf.retrieval.exact import ModelScorer
-from dimerec_tf.retrieval.ivf import IvfIndex
 
 
 def indexed_retriever(
@@ -36,9 +36,6 @@ def indexed_retriever(
 
 
 def build_index(index: IndexName, vectors: NDArray[np.float32], num_candidates: int, leaves: int | None) -> Index:
-    """An index that is not tuned yet; see `IvfIndex` and `ScannIndex` for the rest."""
-    if index == "ivf":
-        return IvfIndex(vectors, num_candidates, leaves)
-    from dimerec_tf.retrieval.scann import ScannIndex
-
-    return ScannIndex(vectors, num_candidates, leaves)
+    """An index that is not tuned yet; all are made alike, see `IvfIndex`."""
+    built: Index = find(INDEXES, index)(vectors, num_candidates, leaves)
+    return built

@@ -22,7 +22,7 @@ def run_demo(first: Run, tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
 
     def run(outcome: Outcome) -> None:
         monkeypatch.setattr(demo, "run_pipeline", lambda config, workdir: outcome)
-        demo.demo(first.workdir)
+        demo.demo(workdir=first.workdir)
 
     return run
 

@@ -79,7 +79,9 @@ def test_a_preset_on_a_log_of_ones_own_is_named_in_its_rows(tmp_path: Path, monk
     monkeypatch.setattr(
         configuration, "_mapping", lambda *_: small_config(log, training={"epochs": 1}).model_dump(exclude_unset=True)
     )
-    _bench("--preset", "ml-1m", "--seeds", "1", "--log", log, "--items", items, "--output", tmp_path / "out")
+    places = ["--output", tmp_path / "out", "--logs", tmp_path / "logs"]
+    _bench("--preset", "ml-1m", "--seeds", "1", "--log", log, "--items", items, *places)
+    assert list((tmp_path / "logs/ml-1m/dimerec").rglob("events*"))
     row = json.loads((tmp_path / "out" / "accuracy.json").read_text())[2]
     assert (row["dataset"], row["model"], row["preset"]) == ("ml-1m", "dimerec", "ml-1m")
     assert row["command"] == "dimerec bench --preset ml-1m --seeds 1 --log log.csv --items items.csv"

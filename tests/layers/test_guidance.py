@@ -9,16 +9,12 @@ import tensorflow as tf
 
 from dimerec_tf.config import parse_config
 from dimerec_tf.errors import DimeRecError
-from dimerec_tf.layers.guidance import (
-    DynamicRoutingInterest,
-    MLPInterest,
-    RuleInterest,
-    SASRecInterest,
-    SelfAttentiveInterest,
-    build_guidance,
-)
-from dimerec_tf.layers.guidance.dynamic_routing import squash
-from dimerec_tf.layers.guidance.rule import find_rule
+from dimerec_tf.layers.guidance import build_guidance
+from dimerec_tf.layers.guidance.dynamic_routing import DynamicRoutingInterest, squash
+from dimerec_tf.layers.guidance.mlp import MLPInterest
+from dimerec_tf.layers.guidance.rule import RuleInterest, find_rule
+from dimerec_tf.layers.guidance.sasrec import SASRecInterest
+from dimerec_tf.layers.guidance.self_attentive import SelfAttentiveInterest
 from tests.layer_checks import check_layer
 
 RNG = np.random.default_rng(0)

@@ -7,13 +7,13 @@ import pytest
 import tensorflow as tf
 
 from dimerec_tf.config_model import DiffusionConfig
-from dimerec_tf.diffusion.schedule import build_schedule, scaled_linear
+from dimerec_tf.diffusion.schedule import build_schedule
 from dimerec_tf.diffusion.sphere import exponential_map, normalize, project_to_tangent, random_points
 from dimerec_tf.diffusion.walk import ChosenSteps, walk_forward, walk_reverse
 from dimerec_tf.losses import reconstruction, sampled_softmax
 
 RNG = np.random.default_rng(1)
-SCHEDULE = scaled_linear(50, 1e-4, 0.02)
+SCHEDULE = build_schedule(DiffusionConfig())
 
 
 def _unit(*shape: int) -> np.ndarray:
@@ -87,7 +87,8 @@ def test_schedule_equals_a_plain_product_and_ends_in_noise() -> None:
     np.testing.assert_allclose(SCHEDULE.signal, np.concatenate([[1], np.cumprod(1 - betas)]))
     assert SCHEDULE.signal.dtype == np.float64
     assert SCHEDULE.signal[-1] < 1e-4
-    assert scaled_linear(5, 1e-4, 0.02).signal[-1] > 0, "a few steps must not reach beta = 1"
+    few = build_schedule(DiffusionConfig(num_steps=5))
+    assert few.signal[-1] > 0, "a few steps must not reach beta = 1"
 
 
 def test_posterior_coefficients_equal_ddpms() -> None:

@@ -1,7 +1,5 @@
 """Indexes that search a part of their leaves: approximate, but never short."""
 
-from typing import get_args
-
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -10,6 +8,7 @@ from dimerec_tf.config import ExportConfig, IndexName, parse_config
 from dimerec_tf.export.indexes import build_index, indexed_retriever
 from dimerec_tf.export.recall import index_recall, sample_histories
 from dimerec_tf.models.dimerec import DimeRec
+from dimerec_tf.named_parts import INDEXES
 from dimerec_tf.retrieval.approximate import ApproximateRetriever, certain_share
 from dimerec_tf.retrieval.exact import ModelScorer, Retriever
 from dimerec_tf.retrieval.ivf import IvfIndex
@@ -35,7 +34,7 @@ def make_retriever(
     return ApproximateRetriever(scorer, index, K)
 
 
-@pytest.fixture(scope="module", params=get_args(IndexName))
+@pytest.fixture(scope="module", params=INDEXES)
 def name(request: pytest.FixtureRequest) -> IndexName:
     return request.param
 

@@ -145,6 +145,7 @@ def test_serve_answers_until_it_is_told_to_stop(own_base: Path) -> None:
     thread.start()
     arguments = ["--model-base-path", str(own_base), "--model", f"further={own_base}", "--port", str(port)]
     arguments += ["--rest-api-port", str(rest_port), "--request-log-dir", str(own_base / "log")]
+    arguments += ["--request-log-sampling-rate", "1"]
     result = runner.invoke(app, ["serve", *arguments], catch_exceptions=False)
     thread.join()
     assert result.exit_code == 0

@@ -4,6 +4,7 @@ from typing import Any
 
 import tensorflow as tf
 
+from dimerec_tf.config_model import DimeRecConfig
 from dimerec_tf.layers.prefixes import visible_events, whole_history
 
 
@@ -31,6 +32,12 @@ class DynamicRoutingInterest(tf.keras.layers.Layer):
         self.max_history = max_history
         self.iterations = iterations
         self.shared_map = shared_map
+
+    @classmethod
+    def configured(cls, config: DimeRecConfig) -> "DynamicRoutingInterest":
+        """See `SelfAttentiveInterest`."""
+        guidance = config.guidance
+        return cls(config.num_interests, config.max_history, guidance.routing_iterations, guidance.shared_map)
 
     def build(self, input_shape: Any) -> None:
         dim = input_shape[-1]

@@ -4,6 +4,7 @@ from typing import Any
 
 import tensorflow as tf
 
+from dimerec_tf.config_model import DimeRecConfig
 from dimerec_tf.layers.prefixes import whole_history
 
 
@@ -24,6 +25,11 @@ class MLPInterest(tf.keras.layers.Layer):
         super().__init__(**kwargs)
         self.num_interests = num_interests
         self.max_history = max_history
+
+    @classmethod
+    def configured(cls, config: DimeRecConfig) -> "MLPInterest":
+        """See `SelfAttentiveInterest`."""
+        return cls(config.num_interests, config.max_history)
 
     def build(self, input_shape: Any) -> None:
         dim = input_shape[-1]

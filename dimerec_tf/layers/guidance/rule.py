@@ -6,6 +6,7 @@ from typing import Any
 
 import tensorflow as tf
 
+from dimerec_tf.config_model import DimeRecConfig
 from dimerec_tf.errors import DimeRecError
 from dimerec_tf.layers.prefixes import whole_history
 
@@ -64,6 +65,11 @@ class RuleInterest(tf.keras.layers.Layer):
         self.rule = rule
         self.pick = find_rule(rule)
         self.built = True  # has no weights, and is not always called
+
+    @classmethod
+    def configured(cls, config: DimeRecConfig) -> "RuleInterest":
+        """See `SelfAttentiveInterest`."""
+        return cls(config.num_interests, config.guidance.rule)
 
     def call(self, states: tf.Tensor, rows: tf.Tensor, all_prefixes: bool = False) -> tf.Tensor:
         if all_prefixes:

@@ -4,6 +4,7 @@ from typing import Any
 
 import tensorflow as tf
 
+from dimerec_tf.config_model import DimeRecConfig
 from dimerec_tf.layers.guidance.rule import RuleInterest
 from dimerec_tf.layers.transformer import CausalTransformer
 
@@ -28,6 +29,12 @@ class SASRecInterest(tf.keras.layers.Layer):
         self.num_heads = num_heads
         self.encoder = CausalTransformer(num_blocks, num_heads, max_history, dtype=self.dtype_policy)
         self.latest = RuleInterest(num_interests, dtype=self.dtype_policy)
+
+    @classmethod
+    def configured(cls, config: DimeRecConfig) -> "SASRecInterest":
+        """See `SelfAttentiveInterest`."""
+        backbone = config.backbone
+        return cls(config.num_interests, config.max_history, backbone.blocks, backbone.heads)
 
     def call(self, states: tf.Tensor, rows: tf.Tensor, all_prefixes: bool = False) -> tf.Tensor:
         return self.latest(self.encoder(states, rows), rows, all_prefixes)

@@ -4,6 +4,7 @@ from typing import Any
 
 import tensorflow as tf
 
+from dimerec_tf.config_model import DimeRecConfig
 from dimerec_tf.layers.prefix_softmax import prefix_means
 from dimerec_tf.layers.prefixes import masked_softmax
 
@@ -37,6 +38,11 @@ class SelfAttentiveInterest(tf.keras.layers.Layer):
         self.num_interests = num_interests
         self.max_history = max_history
         self.values_with_positions = values_with_positions
+
+    @classmethod
+    def configured(cls, config: DimeRecConfig) -> "SelfAttentiveInterest":
+        """Made as a configuration says."""
+        return cls(config.num_interests, config.max_history, config.guidance.values_with_positions)
 
     def build(self, input_shape: Any) -> None:
         dim = input_shape[-1]

@@ -37,7 +37,7 @@ def run(pair: list[Running], config_file: Path, *arguments: str, version: str = 
 
 
 def test_promoted_is_success_and_the_config_is_kept(pair: list[Running], config_file: Path) -> None:
-    result = run(pair, config_file, "--save-config", str(config_file))
+    result = run(pair, config_file, "--save-config", str(config_file), "--max-p99-ms", "90")
     assert result.exit_code == 0, result.output
     assert "promoted: Version 2 stayed within the limits. Stable is version 2." in result.output
     assert read_model_config(config_file, NAME) == model_config(2, stable=2, canary=2)

@@ -1,11 +1,9 @@
 """Pushes to a bucket, which cannot rename a directory."""
 
-from typing import get_args
-
 from tfx.dsl.io import fileio
 from tfx.utils.io_utils import copy_file as _copy
 
-from dimerec_tf.config import IndexName
+from dimerec_tf.named_parts import INDEXES
 
 MODEL_FILE = "saved_model.pb"
 
@@ -20,7 +18,7 @@ def push_to_bucket(exact: str, base: str) -> int:
         exact: the export that goes to `base`; an index's export lies beside it, `-ivf` or `-scann` behind its name.
         base: directory of versions; that of an index has `_ivf` or `_scann` behind its name.
     """
-    exports = [(f"{exact}-{index}", f"{base}_{index}") for index in get_args(IndexName)]
+    exports = [(f"{exact}-{index}", f"{base}_{index}") for index in INDEXES]
     exports = [(source, target) for source, target in [*exports, (exact, base)] if fileio.isdir(source)]
     for _, target in exports:
         _remove_unfinished(target)

@@ -3,7 +3,7 @@
 import filecmp
 import shutil
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 from tfx.components.pusher.executor import Executor as PusherExecutor
 from tfx.proto import pusher_pb2
@@ -12,6 +12,7 @@ from tfx.types.artifact import Artifact
 from tfx.utils import proto_utils
 
 from dimerec_tf.config import IndexName
+from dimerec_tf.named_parts import INDEXES
 from tfx_pipeline.components.atomic_pusher.bucket import push_to_bucket
 
 TEMPORARY_PREFIX = ".tmp-"
@@ -56,7 +57,7 @@ def push(exact: Path, base: Path) -> int:
         exact: the export that goes to `base`; see `index_folder` for the others, each of which may be missing.
         base: directory of versions; that of an index is its neighbour with the index's name behind an underscore.
     """
-    bases = {index: base.with_name(f"{base.name}_{index}") for index in get_args(IndexName)}
+    bases = {index: base.with_name(f"{base.name}_{index}") for index in INDEXES}
     for directory in (base, *bases.values()):
         for leftover in directory.glob(f"{TEMPORARY_PREFIX}*"):
             shutil.rmtree(leftover)
