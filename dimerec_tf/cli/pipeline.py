@@ -18,7 +18,7 @@ from dimerec_tf.config import Config, ConfigError, load_config
 from dimerec_tf.config_training import CLUSTERED
 from dimerec_tf.data.items import read_categories
 from dimerec_tf.data.log_reader import list_log_files
-from dimerec_tf.errors import DimeRecError
+from dimerec_tf.errors import VERDICT_IS_NO, DimeRecError
 
 if TYPE_CHECKING:
     from tfx_pipeline.outcome import Outcome
@@ -31,6 +31,8 @@ app.command()(refresh)
 
 class NotBlessed(DimeRecError):
     """The Evaluator, or the step that served the model, refused it, and nothing was pushed."""
+
+    exit_code = VERDICT_IS_NO
 
 
 @app.command()
