@@ -16,7 +16,9 @@ from dimerec_tf.cli import (
     data,
     demo,
     doctor,
+    evaluate,
     experiment,
+    export,
     figures,
     lineage,
     loadtest,
@@ -24,6 +26,7 @@ from dimerec_tf.cli import (
     recommend,
     rollout,
     serve,
+    train,
     tune,
 )
 from dimerec_tf.environment import silence_native_logs
@@ -37,6 +40,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.add_typer(data.app, name="data")
+app.command()(train.train)
+app.command()(evaluate.evaluate)
+app.command()(export.export)
 app.add_typer(pipeline.app, name="pipeline")
 app.add_typer(experiment.app, name="experiment")
 app.command()(demo.demo)

@@ -11,8 +11,8 @@ import tensorflow as tf
 
 from dimerec_tf.config import ConfigError
 from dimerec_tf.data.protocols import UserExample
+from dimerec_tf.export.push import index_folder
 from dimerec_tf.export.save import RECORD
-from tfx_pipeline.components.atomic_pusher.executor import index_folder
 from tfx_pipeline.components.sequence_example_gen.events import to_tf_example
 from tfx_pipeline.dashboard.runs import PipelineRun
 from tfx_pipeline.examples import read_split
