@@ -2,20 +2,18 @@
 
 import json
 from dataclasses import asdict
-from typing import Annotated
 
 import typer
-from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from dimerec_tf.cli.output import console
+from dimerec_tf.cli.output import AsJson, console, working
 from dimerec_tf.errors import VERDICT_IS_NO
 
 COLOURS = {"ok": "green", "note": "yellow", "broken": "bold red"}
 
 
-def doctor(as_json: Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")] = False) -> None:
+def doctor(as_json: AsJson = False) -> None:
     """Checks Python, packages, Keras mode, ScaNN's op, memory and ports, and says what to do.
 
     Ends with status 3 if something is broken. A note is no failure: it says what some commands would miss.
@@ -27,7 +25,7 @@ def doctor(as_json: Annotated[bool, typer.Option("--json", help="Print JSON, for
     from dimerec_tf.cli.checks import Finding, State, check_all
 
     findings: list[Finding] = []
-    with Console(stderr=True).status("Looking at Python and its packages") as status:
+    with working("Looking at Python and its packages") as status:
         for finding in check_all():
             findings.append(finding)
             status.update(f"{finding.check}: {finding.state.value}")

@@ -1,20 +1,18 @@
 """`dimerec evaluate`: how good a kept model is, beside the floors."""
 
 import json
-from typing import Annotated
 
 import typer
-from rich.console import Console
 
 from dimerec_tf.cli import kept_model
-from dimerec_tf.cli.output import console, metric_table
+from dimerec_tf.cli.output import AsJson, console, metric_table, working
 from dimerec_tf.cli.pipeline import protocol_line
 
 
 def evaluate(
     model: kept_model.Model,
     log: kept_model.Log = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Measures a model over the full catalogue, beside popularity and sequential rules, on its log's test split.
 
@@ -24,7 +22,7 @@ def evaluate(
 
     Example: dimerec evaluate --model build/demo/serving/dimerec/1 --json
     """
-    with Console(stderr=True).status("Reading model and log") as status:
+    with working("Reading model and log") as status:
         from dimerec_tf.evaluation.bench_runs import data_hash
         from dimerec_tf.evaluation.benchmark import FLOORS, Trained
 

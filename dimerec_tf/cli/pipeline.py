@@ -1,9 +1,11 @@
 """`dimerec pipeline`: the TFX pipeline from a log to a pushed model."""
 
+import json
 import logging
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -12,7 +14,7 @@ import typer
 from rich.markup import escape
 
 from dimerec_tf.cli.cluster import TargetName, compile_spec, require_local, submit
-from dimerec_tf.cli.output import console, library_noise_in, metric_table
+from dimerec_tf.cli.output import AsJson, console, library_noise_in, metric_table, stdout_for_programs
 from dimerec_tf.cli.refresh import refresh
 from dimerec_tf.config import Config, ConfigError, load_config
 from dimerec_tf.config_training import CLUSTERED
@@ -42,6 +44,7 @@ def run(
         "build/pipeline"
     ),
     target: Annotated[TargetName, typer.Option(help="local; for others see `pipeline submit`.")] = TargetName.local,
+    as_json: AsJson = False,
 ) -> None:
     """Log -> sequences -> features -> trained model -> verdict -> pushed version.
 
@@ -52,8 +55,12 @@ def run(
     """
     require_local(target)
     settings = load_config(config)
-    outcome = run_pipeline(settings, workdir)
-    print_outcome(settings, outcome)
+    with stdout_for_programs(as_json):
+        outcome = run_pipeline(settings, workdir)
+    if as_json:
+        typer.echo(json.dumps({**asdict(outcome), "config_fingerprint": settings.fingerprint()}, indent=2))
+    else:
+        print_outcome(settings, outcome)
     require_blessing(outcome)
 
 
