@@ -8,7 +8,9 @@ from typing import Any
 
 import pytest
 from typer.main import get_command
+from typer.testing import CliRunner
 
+from dimerec_tf.cli import data
 from dimerec_tf.cli.main import app, catching_errors
 from dimerec_tf.cli.pipeline import NotBlessed
 
@@ -87,6 +89,14 @@ def test_a_refused_model_has_a_status_of_its_own() -> None:
     with pytest.raises(SystemExit) as end, catching_errors():
         raise NotBlessed("HR@10 is too low.")
     assert end.value.code == 3
+
+
+def test_an_interrupted_command_has_a_status_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupt(_: Path) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(data, "load_config", interrupt)
+    assert CliRunner().invoke(app, ["data", "check", "--config", "config.yaml"]).exit_code == 130
 
 
 def test_wrong_options_end_with_the_status_of_usage() -> None:

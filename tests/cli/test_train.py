@@ -7,8 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 import yaml
-from click.testing import Result
-from typer.testing import CliRunner
+from typer.testing import CliRunner, Result
 
 from dimerec_tf.cli.kept_model import OtherLog
 from dimerec_tf.cli.main import app
