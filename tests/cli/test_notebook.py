@@ -13,7 +13,7 @@ from nbformat import NotebookNode
 from tests.e2e.small_log import NUM_ITEMS, small_config, write_log
 
 NOTEBOOK = Path(__file__).parents[2] / "docs" / "notebooks" / "demo.ipynb"
-CELL_SECONDS = 300
+CELL_SECONDS = 600
 
 
 def _tagged(notebook: NotebookNode, tag: str) -> NotebookNode:
@@ -28,7 +28,8 @@ def executed(tmp_path_factory: pytest.TempPathFactory) -> NotebookNode:
     items = [f"i{item},Item {item},{item % 3}" for item in range(NUM_ITEMS)]
     (folder / "items.csv").write_text("\n".join(["item_id,title,category", *items]) + "\n")
     files = {"path": "log.csv", "items_path": "items.csv", "max_bad_fraction": 0.1}
-    settings = small_config(folder / "log.csv", data=files, training={"epochs": 5}, export={"indexes": ["ivf"]})
+    quick = {"training": {"epochs": 5}, "model": {"diffusion": {"num_steps": 2}}, "export": {"indexes": []}}
+    settings = small_config(folder / "log.csv", data=files, **quick)
     notebook = nbformat.read(NOTEBOOK, as_version=4)
     _tagged(notebook, "settings").source = f"import json\nconfig = {settings.model_dump(mode='json')!r}"
     for tag in ("download", "doctor"):  # the one needs a connection, the other has tests of its own
