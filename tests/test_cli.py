@@ -1,23 +1,34 @@
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
+from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 import pytest
+from typer.main import get_command
+from typer.testing import CliRunner
+
+from dimerec_tf.cli import data
+from dimerec_tf.cli.main import app, catching_errors
+from dimerec_tf.cli.pipeline import NotBlessed
 
 DIMEREC = Path(sys.executable).with_name("dimerec")
 
 
-def _dimerec(*arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [DIMEREC, *arguments], capture_output=True, text=True, check=False, env={**os.environ, "COLUMNS": "200"}
-    )
+def _dimerec(*arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, "COLUMNS": "200", **variables}
+    return subprocess.run([DIMEREC, *arguments], capture_output=True, text=True, check=False, env=environment)
 
 
 @pytest.mark.parametrize(
     "command",
     [
         "data",
+        "doctor",
+        "evaluate",
+        "export",
         "pipeline",
         "demo",
         "serve",
@@ -28,6 +39,7 @@ def _dimerec(*arguments: str) -> subprocess.CompletedProcess[str]:
         "figures",
         "experiment",
         "rollout",
+        "train",
         "tune",
     ],
 )
@@ -36,6 +48,60 @@ def test_help_teaches_every_command(command: str) -> None:
     result = _dimerec(command, "--help")
     assert result.returncode == 0
     assert "Usage: dimerec" in result.stdout
+
+
+def test_every_command_has_an_example_and_is_in_the_documentation() -> None:
+    page = (Path(__file__).parents[1] / "docs" / "command_line.md").read_text(encoding="utf-8")
+    for name, command in _commands(get_command(app), "dimerec"):
+        assert f"Example: {name}" in (command.help or ""), f"{name} has no example"
+        assert f"`{name}`" in page, f"{name} is not in docs/command_line.md"
+
+
+def _commands(command: Any, name: str) -> Iterator[tuple[str, Any]]:
+    """What can be called, with its name."""
+    if not hasattr(command, "commands"):
+        yield name, command
+        return
+    for part, inner in command.commands.items():
+        yield from _commands(inner, f"{name} {part}")
+
+
+@pytest.mark.parametrize(
+    ("typed", "offered"), [("dimerec eval", "evaluate"), ("dimerec serve --model-b", "--model-base-path")]
+)
+def test_a_shell_completes_commands_and_options(typed: str, offered: str) -> None:
+    words = typed.split()
+    asked = {"_DIMEREC_COMPLETE": "complete_bash", "COMP_WORDS": typed, "COMP_CWORD": str(len(words) - 1)}
+    assert offered in _dimerec(**asked).stdout.split()
+
+
+def test_a_missing_package_is_said_with_a_hint(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as end, catching_errors():
+        import_module("no_such_package")
+    assert end.value.code == 1
+    assert capsys.readouterr().err == (
+        "error: No module named 'no_such_package'\n"
+        "hint: `dimerec doctor` says which packages are missing and how to install them.\n"
+    )
+
+
+def test_a_refused_model_has_a_status_of_its_own() -> None:
+    with pytest.raises(SystemExit) as end, catching_errors():
+        raise NotBlessed("HR@10 is too low.")
+    assert end.value.code == 3
+
+
+def test_an_interrupted_command_has_a_status_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupt(_: Path) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(data, "load_config", interrupt)
+    assert CliRunner().invoke(app, ["data", "check", "--config", "config.yaml"]).exit_code == 130
+
+
+def test_wrong_options_end_with_the_status_of_usage() -> None:
+    result = _dimerec("evaluate")
+    assert result.returncode == 2 and "--model" in result.stderr
 
 
 def test_an_error_is_a_sentence_and_an_exit_code(tmp_path: Path) -> None:

@@ -1,12 +1,13 @@
 """`dimerec data`: fetch a public data set, check a log."""
 
+import json
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.table import Table
 
-from dimerec_tf.cli.output import console
+from dimerec_tf.cli.output import AsJson, console, working
 from dimerec_tf.config import load_config
 from dimerec_tf.environment import cache_dir
 
@@ -30,7 +31,8 @@ def fetch_and_show(name: str) -> Path:
     """
     from dimerec_tf.data import public
 
-    folder = public.fetch(name, cache_dir())
+    with working(f"Fetching {name}"):
+        folder = public.fetch(name, cache_dir())
     for file, rows in public.ROWS[name].items():
         console.print(f"{folder / file}: {rows:,} rows", soft_wrap=True)
     console.print(public.LICENCES[name], soft_wrap=True)
@@ -40,6 +42,7 @@ def fetch_and_show(name: str) -> Path:
 @app.command()
 def check(
     config: Annotated[Path, typer.Option(help="YAML configuration; `data` says where the log is and how to read it.")],
+    as_json: AsJson = False,
 ) -> None:
     """Reads a log as the pipeline does and counts what it holds; fails if too much of it had to be set aside.
 
@@ -49,19 +52,26 @@ def check(
     from dimerec_tf.data.splits import load_users
 
     data = load_config(config).data
-    with RejectedRows() as rejected:
+    with working(f"Reading {data.path}"), RejectedRows() as rejected:
         users, _ = load_users(data, rejected)
         summary = rejected.summarise(sum(len(user.items) for user in users))
-    table = Table(title=data.path, show_header=False, title_justify="left")
-    table.add_column("what")
-    table.add_column("how many", justify="right")
-    table.add_row("events", f"{summary.kept:,}")
-    table.add_row("users", f"{len(users):,}")
-    table.add_row("items", f"{len({item for user in users for item in user.items}):,}")
-    for reason, count in sorted(summary.rejected.items()):
-        table.add_row(f"set aside: {reason}", f"{count:,}")
-    if summary.cut_users:
-        table.add_row(f"cut off: beyond {data.max_user_events:,} of a user", f"{summary.cut_events:,}")
-        table.add_row("users cut", f"{summary.cut_users:,}")
-    console.print(table)
+    counts = {
+        "events": summary.kept,
+        "users": len(users),
+        "items": len({item for user in users for item in user.items}),
+    }
+    if as_json:
+        cut = {"cut_events": summary.cut_events, "cut_users": summary.cut_users}
+        typer.echo(json.dumps({**counts, "set_aside": dict(summary.rejected), **cut}, indent=2))
+    else:
+        table = Table(title=data.path, show_header=False, title_justify="left")
+        table.add_column("what")
+        table.add_column("how many", justify="right")
+        rows = {**counts, **{f"set aside: {reason}": count for reason, count in sorted(summary.rejected.items())}}
+        if summary.cut_users:
+            rows |= {f"cut off: beyond {data.max_user_events:,} of a user": summary.cut_events}
+            rows |= {"users cut": summary.cut_users}
+        for what, count in rows.items():
+            table.add_row(what, f"{count:,}")
+        console.print(table)
     summary.check(data.max_bad_fraction, None)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.table import Table
 
-from dimerec_tf.cli.output import console
+from dimerec_tf.cli.output import AsJson, console
 from dimerec_tf.environment import silence_native_logs
 from dimerec_tf.errors import DimeRecError
 
@@ -22,7 +22,6 @@ app = typer.Typer(help="A/B experiments: assign users, plan sample sizes, report
 Buckets = Annotated[
     list[str], typer.Option("--bucket", metavar="NAME=WEIGHT", help="A bucket and its weight; the control comes first.")
 ]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
 
 
 class UnitName(str, Enum):

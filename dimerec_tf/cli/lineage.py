@@ -11,7 +11,7 @@ import typer
 import yaml
 from rich.table import Table
 
-from dimerec_tf.cli.output import console, library_noise_in, metric_table
+from dimerec_tf.cli.output import AsJson, console, library_noise_in, metric_table
 
 if TYPE_CHECKING:
     from tfx_pipeline.lineage import Lineage
@@ -23,7 +23,7 @@ def lineage(
     model_version: Annotated[int, typer.Argument(help="Number of the pushed version.")],
     workdir: Annotated[Path, typer.Option(help="That of the pipeline that pushed it.")] = Path("build/pipeline"),
     name: Annotated[str, typer.Option(help="`name` of its configuration.")] = "dimerec",
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Prints the data, the code, the parameters and the models that a pushed version comes from, and its metrics.
 

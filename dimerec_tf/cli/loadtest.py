@@ -11,7 +11,7 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemaining
 from rich.table import Table
 
 from dimerec_tf.cli import access
-from dimerec_tf.cli.output import console
+from dimerec_tf.cli.output import AsJson, console
 from dimerec_tf.cli.recommend import GRPC_ADDRESS
 from dimerec_tf.environment import silence_native_logs
 from dimerec_tf.errors import DimeRecError
@@ -44,6 +44,7 @@ def loadtest(
     key_file: access.KeyFile = None,
     token_file: access.TokenFile = None,
     output: Annotated[Path | None, typer.Option(help="Write the rows here as JSON, too.")] = None,
+    as_json: AsJson = False,
 ) -> None:
     """Measures a server started with `dimerec serve`, or TF Serving, under load.
 
@@ -71,7 +72,10 @@ def loadtest(
         for level in levels:
             task = bar.add_task(f"concurrency {level}", total=seconds)
             rows.append(run_load(server, requests, level, seconds, partial(_advance, bar, task), shown).row())
-    _print(rows)
+    if as_json:
+        typer.echo(json.dumps(rows, indent=2))
+    else:
+        _print(rows)
     if output:
         output.write_text(json.dumps(rows, indent=2) + "\n")
 

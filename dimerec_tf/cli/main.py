@@ -15,7 +15,10 @@ from dimerec_tf.cli import (
     dashboard,
     data,
     demo,
+    doctor,
+    evaluate,
     experiment,
+    export,
     figures,
     lineage,
     loadtest,
@@ -23,6 +26,7 @@ from dimerec_tf.cli import (
     recommend,
     rollout,
     serve,
+    train,
     tune,
 )
 from dimerec_tf.environment import silence_native_logs
@@ -36,10 +40,14 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.add_typer(data.app, name="data")
+app.command()(train.train)
+app.command()(evaluate.evaluate)
+app.command()(export.export)
 app.add_typer(pipeline.app, name="pipeline")
 app.add_typer(experiment.app, name="experiment")
 app.command()(demo.demo)
 app.command()(dashboard.dashboard)
+app.command()(doctor.doctor)
 app.command()(serve.serve)
 app.command()(recommend.recommend)
 app.command()(loadtest.loadtest)
@@ -66,5 +74,8 @@ def catching_errors() -> Iterator[None]:
     try:
         yield
     except (DimeRecError, ImportError) as error:
-        Console(stderr=True).print(f"[bold red]error:[/] {escape(str(error))}", highlight=False, soft_wrap=True)
+        stderr = Console(stderr=True)
+        stderr.print(f"[bold red]error:[/] {escape(str(error))}", highlight=False, soft_wrap=True)
+        if isinstance(error, ModuleNotFoundError):
+            stderr.print("hint: `dimerec doctor` says which packages are missing and how to install them.")
         sys.exit(error.exit_code if isinstance(error, DimeRecError) else 1)

@@ -1,15 +1,35 @@
-"""Keeps the libraries' chatter out of the terminal and in a log file; prints the tables people read."""
+"""Keeps the libraries' chatter out of the terminal and in a log file; what people read and what programs read."""
 
 import logging
+import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
+from typing import Annotated
 
 import absl.logging
+import typer
 from rich.console import Console
+from rich.status import Status
 from rich.table import Table
 
 console = Console()
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
+
+
+def working(what: str) -> Status:
+    """Shows on a terminal, beside what programs read, that something takes its time."""
+    return Console(stderr=True).status(what)
+
+
+@contextmanager
+def stdout_for_programs(wanted: bool) -> Iterator[None]:
+    """With `wanted`, what people are told goes to standard error for the time of the block."""
+    if not wanted:
+        yield
+        return
+    with redirect_stdout(sys.stderr):
+        yield
 
 
 @contextmanager

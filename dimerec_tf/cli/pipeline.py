@@ -1,9 +1,11 @@
 """`dimerec pipeline`: the TFX pipeline from a log to a pushed model."""
 
+import json
 import logging
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -12,13 +14,13 @@ import typer
 from rich.markup import escape
 
 from dimerec_tf.cli.cluster import TargetName, compile_spec, require_local, submit
-from dimerec_tf.cli.output import console, library_noise_in, metric_table
+from dimerec_tf.cli.output import AsJson, console, library_noise_in, metric_table, stdout_for_programs
 from dimerec_tf.cli.refresh import refresh
 from dimerec_tf.config import Config, ConfigError, load_config
 from dimerec_tf.config_training import CLUSTERED
 from dimerec_tf.data.items import read_categories
 from dimerec_tf.data.log_reader import list_log_files
-from dimerec_tf.errors import DimeRecError
+from dimerec_tf.errors import VERDICT_IS_NO, DimeRecError
 
 if TYPE_CHECKING:
     from tfx_pipeline.outcome import Outcome
@@ -32,6 +34,8 @@ app.command()(refresh)
 class NotBlessed(DimeRecError):
     """The Evaluator, or the step that served the model, refused it, and nothing was pushed."""
 
+    exit_code = VERDICT_IS_NO
+
 
 @app.command()
 def run(
@@ -40,6 +44,7 @@ def run(
         "build/pipeline"
     ),
     target: Annotated[TargetName, typer.Option(help="local; for others see `pipeline submit`.")] = TargetName.local,
+    as_json: AsJson = False,
 ) -> None:
     """Log -> sequences -> features -> trained model -> verdict -> pushed version.
 
@@ -50,8 +55,12 @@ def run(
     """
     require_local(target)
     settings = load_config(config)
-    outcome = run_pipeline(settings, workdir)
-    print_outcome(settings, outcome)
+    with stdout_for_programs(as_json):
+        outcome = run_pipeline(settings, workdir)
+    if as_json:
+        typer.echo(json.dumps({**asdict(outcome), "config_fingerprint": settings.fingerprint()}, indent=2))
+    else:
+        print_outcome(settings, outcome)
     require_blessing(outcome)
 
 

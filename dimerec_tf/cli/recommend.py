@@ -9,7 +9,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from dimerec_tf.cli import access
-from dimerec_tf.cli.output import console
+from dimerec_tf.cli.output import AsJson, console
 from dimerec_tf.cli.titles import read_titles
 from dimerec_tf.environment import silence_native_logs
 
@@ -57,7 +57,7 @@ def recommend(
     certificate_file: access.CertificateFile = None,
     key_file: access.KeyFile = None,
     token_file: access.TokenFile = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Recommends items for a history, from a server started with `dimerec serve` or from TF Serving.
 

@@ -13,6 +13,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from dimerec_tf.cli import access
 from dimerec_tf.cli.experiment import UnitName
+from dimerec_tf.cli.output import AsJson
 from dimerec_tf.environment import silence_native_logs
 from dimerec_tf.errors import DimeRecError
 
@@ -65,7 +66,7 @@ def rollout(
     token_file: access.TokenFile = None,
     abort: Annotated[bool, typer.Option("--abort", help="Take the canary back instead.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and change nothing.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Rolls out a version of a model on running servers, the embedded one or TF Serving.
 

@@ -1,5 +1,7 @@
 """`dimerec data`: what it prints."""
 
+import json
+
 import pytest
 from typer.testing import CliRunner
 
@@ -45,6 +47,18 @@ def test_check_counts_what_is_cut_off_of_users_with_too_many_events(config, tmp_
     result = CliRunner().invoke(app, ["check", "--config", str(tmp_path / "config.yaml")])
     cut = {name: number for name, number in counts(result.output).items() if "cut" in name}
     assert cut == {"cut off: beyond 1 of a user": "2", "users cut": "2"}
+
+
+def test_programs_get_the_same_counts(config):
+    result = CliRunner().invoke(app, ["check", "--config", config(0.5), "--json"])
+    assert json.loads(result.stdout) == {
+        "events": 3,
+        "users": 2,
+        "items": 2,
+        "set_aside": {"exact duplicate": 1, "missing user id": 1},
+        "cut_events": 0,
+        "cut_users": 0,
+    }
 
 
 def test_check_fails_on_too_many_bad_rows_after_the_counts(config):

@@ -42,4 +42,3 @@ def test_served_histories_are_encoded_as_those_of_transform(tmp_path: Path, hist
     dense = tf.reshape(tf.constant(histories, tf.string), [len(histories), -1 if histories else 2])
     expected = known_rows(dense, vocabulary.table).to_tensor().numpy().tolist()
     assert vocabulary.encode(dense).numpy().tolist() == expected
-    assert vocabulary.encode(tf.RaggedTensor.from_tensor(dense, padding="")).numpy().tolist() == expected

@@ -36,7 +36,7 @@ def _extracts(lists: dict[str, np.ndarray]) -> list[dict]:
 
 def judge(folder: Path, lists: dict[str, np.ndarray], **settings: object) -> list[str]:
     """The sentences about models by these names, one of which may be the baseline."""
-    config = evaluation_config(EvaluationConfig(top_k=(10,), **settings), judge=True)
+    config = evaluation_config(EvaluationConfig(top_k=(10,), **settings), judge=True, categories=False)
     compared = len(lists) > 1
     config = tfma.utils.update_eval_config_with_defaults(config, has_baseline=compared, rubber_stamp=not compared)
     paths = {key: str(folder / key) for key in (tfma.METRICS_KEY, tfma.PLOTS_KEY, tfma.VALIDATIONS_KEY)}

@@ -11,8 +11,8 @@ import tensorflow as tf
 
 from dimerec_tf.config import ConfigError
 from dimerec_tf.data.protocols import UserExample
+from dimerec_tf.export.push import index_folder
 from dimerec_tf.export.save import RECORD
-from tfx_pipeline.components.atomic_pusher.executor import index_folder
 from tfx_pipeline.components.sequence_example_gen.events import to_tf_example
 from tfx_pipeline.dashboard.runs import PipelineRun
 from tfx_pipeline.examples import read_split
@@ -55,7 +55,8 @@ def index_facts(run: PipelineRun) -> list[IndexFacts]:
     """Every export of the model. Latency is that of one user after the other, within this process."""
     exact = run.models[MODEL]
     record = read_record(exact)
-    paths = [exact, *(index_folder(exact, index) for index in record["config"]["export"]["indexes"])]
+    indexes = record["config"]["export"]["indexes"] if run.indexed else []
+    paths = [exact, *(index_folder(run.indexed, index) for index in indexes)]
     examples = _sample(run)
     return [IndexFacts(read_record(path)["index"], read_record(path), *_latency(path, examples)) for path in paths]
 

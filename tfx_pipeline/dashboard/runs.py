@@ -23,6 +23,7 @@ class PipelineRun:
         name: when it began, in UTC.
         evaluations: directories of the Evaluators' outputs by model, floors first.
         models: directories of the exact exports by model.
+        indexed: directory of DimeRec's exact export beside which those with an index lie, if the run got that far.
         examples: directory of the splits.
         statistics: directory of the splits' statistics.
         blessed: whether the Evaluator blessed the model.
@@ -32,6 +33,7 @@ class PipelineRun:
     name: str
     evaluations: dict[str, Path]
     models: dict[str, Path]
+    indexed: Path | None
     examples: Path
     statistics: Path
     blessed: bool
@@ -67,9 +69,14 @@ def _run(context: mlmd.Context, outputs: Mapping[str, Outputs]) -> PipelineRun:
     return PipelineRun(
         name=f"{began:%Y-%m-%d %H:%M:%S}",
         evaluations={model: Path(outputs[f"Evaluator.{model}"]["evaluation"].uri) for model in MODELS},
-        models={model: Path(outputs[f"Trainer.{model}"]["model"].uri) / "Format-Serving" for model in MODELS},
+        models={model: _export(outputs[f"Trainer.{model}"]) for model in MODELS},
+        indexed=_export(outputs["IndexBuilder"]) if "IndexBuilder" in outputs else None,
         examples=Path(outputs["SequenceExampleGen"]["examples"].uri),
         statistics=Path(outputs["StatisticsGen"]["statistics"].uri),
         blessed=blessing["blessed"].int_value == 1,
         version=pushed["pushed_version"].string_value if "pushed_version" in pushed else "",
     )
+
+
+def _export(outputs: Outputs) -> Path:
+    return Path(outputs["model"].uri) / "Format-Serving"

@@ -71,6 +71,14 @@ def test_a_row_for_each_concurrency(toy_server: Stubs, catalogue: Path, tmp_path
         assert f"{row['qps']:.1f}" in result.output
 
 
+def test_programs_get_the_rows_alone(toy_server: Stubs, catalogue: Path, tmp_path: Path) -> None:
+    output = tmp_path / "rows.json"
+    load = ["--concurrency", "1", "--seconds", "0.2", "--catalogue", str(catalogue), "--k", "2"]
+    command = ["--server", toy_server.address, "--model-name", NAME, *load, "--output", str(output), "--json"]
+    result = runner.invoke(app, command, catch_exceptions=False)
+    assert json.loads(result.stdout) == json.loads(output.read_text())
+
+
 def test_failures_are_counted_by_status_and_not_as_answers(moody: tuple[str, Moody]) -> None:
     address, service = moody
     load = run_load(address, [b""], 2, 0.5)

@@ -1,7 +1,5 @@
 """Pushes a blessed model so that a model server never sees half of it."""
 
-import filecmp
-import shutil
 from pathlib import Path
 from typing import Any
 
@@ -11,20 +9,14 @@ from tfx.types import artifact_utils, standard_component_specs
 from tfx.types.artifact import Artifact
 from tfx.utils import proto_utils
 
-from dimerec_tf.config import IndexName
-from dimerec_tf.named_parts import INDEXES
+from dimerec_tf.export.push import push
 from tfx_pipeline.components.atomic_pusher.bucket import push_to_bucket
-
-TEMPORARY_PREFIX = ".tmp-"
 
 
 class Executor(PusherExecutor):
-    """Copies to a temporary neighbour and renames it to the next version number; see `push_to_bucket` for buckets.
+    """Pushes the exact export and those with an index beside it, and records the version.
 
-    The exact export goes to `<base>/<version>`; those with an index beside it go to `<base>_ivf/<version>` and
-    `<base>_scann/<version>` first, under the same number. What a killed push left is removed or completed; a published
-    version is never replaced, as a server may have loaded it. If the newest version already is this model, nothing is
-    copied and that version is recorded.
+    See `push` for directories and `push_to_bucket` for buckets.
     """
 
     def Do(
@@ -43,47 +35,3 @@ class Executor(PusherExecutor):
         base, exact = destination.filesystem.base_directory, self.GetModelPath(input_dict)
         version = push_to_bucket(exact, base) if "://" in exact + base else push(Path(exact), Path(base))
         self._MarkPushed(pushed, pushed_destination=f"{base}/{version}", pushed_version=str(version))
-
-
-def index_folder(exact: Path, index: IndexName) -> Path:
-    """Where the export with an index lies, beside the exact one."""
-    return exact.with_name(f"{exact.name}-{index}")
-
-
-def push(exact: Path, base: Path) -> int:
-    """Makes an export, and those with an index beside it, the newest version below `base` and returns its number.
-
-    Args:
-        exact: the export that goes to `base`; see `index_folder` for the others, each of which may be missing.
-        base: directory of versions; that of an index is its neighbour with the index's name behind an underscore.
-    """
-    bases = {index: base.with_name(f"{base.name}_{index}") for index in INDEXES}
-    for directory in (base, *bases.values()):
-        for leftover in directory.glob(f"{TEMPORARY_PREFIX}*"):
-            shutil.rmtree(leftover)
-    indexed = [(index_folder(exact, index), target) for index, target in bases.items()]
-    exports = [*((source, target) for source, target in indexed if source.is_dir()), (exact, base)]
-    newest = max([0, *(version for directory in (base, *bases.values()) for version in _versions(directory))])
-    missing = [(source, target) for source, target in exports if not _same_files(source, target / str(newest))]
-    # A push that was killed between exports goes on under its number.
-    begun = len(missing) < len(exports) and not any((target / str(newest)).exists() for _, target in missing)
-    version = newest if begun else newest + 1
-    for source, target in missing if begun else exports:
-        _publish(source, target, version)
-    return version
-
-
-def _versions(base: Path) -> list[int]:
-    return [int(entry.name) for entry in base.iterdir() if entry.name.isdecimal()] if base.is_dir() else []
-
-
-def _publish(source: Path, base: Path, version: int) -> None:
-    temporary = base / f"{TEMPORARY_PREFIX}{version}"
-    shutil.copytree(source, temporary)
-    temporary.rename(base / str(version))
-
-
-def _same_files(left: Path, right: Path) -> bool:
-    """Whether two directories hold the same files with the same bytes."""
-    names = [{file.relative_to(root) for file in root.rglob("*") if file.is_file()} for root in (left, right)]
-    return names[0] == names[1] and all(filecmp.cmp(left / name, right / name, shallow=False) for name in names[0])

@@ -16,11 +16,11 @@ from tfx.utils import path_utils
 from dimerec_tf.data.vocabulary import Encoder
 from dimerec_tf.export.item_index import save_item_index
 from dimerec_tf.export.load import catalogue_file, load_model, read_record
+from dimerec_tf.export.push import index_folder
 from dimerec_tf.export.recall import HISTORIES, sample_histories
 from dimerec_tf.export.save import save_indexed
 from dimerec_tf.retrieval.exact import ModelScorer
 from dimerec_tf.training.sequences import Sequences
-from tfx_pipeline.components.atomic_pusher.executor import index_folder
 from tfx_pipeline.examples import sample_sequences
 from tfx_pipeline.exports import exact_export, on_this_machine, written_to
 

@@ -10,9 +10,9 @@ from tfx.types.artifact import Artifact
 
 from dimerec_tf.errors import DimeRecError
 from dimerec_tf.export.catalogue_changes import read_new_items, read_withdrawn
+from dimerec_tf.export.push import push
 from dimerec_tf.export.recall import HISTORIES
 from dimerec_tf.export.refresh import refresh
-from tfx_pipeline.components.atomic_pusher.executor import push
 from tfx_pipeline.examples import sample_sequences
 
 

@@ -1,0 +1,62 @@
+"""`dimerec export`: a kept model as versions for a model server."""
+
+import json
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Annotated
+
+import typer
+
+from dimerec_tf.cli import kept_model
+from dimerec_tf.cli.output import AsJson, console, library_noise_in, working
+from dimerec_tf.config import with_values
+
+
+def export(
+    model: kept_model.Model,
+    output: Annotated[Path, typer.Option(help="Where the directories of versions go, one for each way to search.")] = (
+        Path("build/export")
+    ),
+    log: kept_model.Log = None,
+    index: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME", help="ivf or scann; may be repeated. As configured without it."),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Writes a model with exact search and with each index as SavedModels with warm-up requests.
+
+    They become the newest version below OUTPUT/NAME, OUTPUT/NAME_ivf and OUTPUT/NAME_scann, whole or not at all: a
+    server may be watching. Each index searches as much as finds `export.target_recall` on training histories.
+
+    Example: dimerec export --model build/model/exact --output build/export
+
+    Example: dimerec export --model build/model/exact --index ivf
+    """
+    with library_noise_in(output / "export.log"), working("Reading model and log") as status:
+        from dimerec_tf.export.push import index_folder, push
+        from dimerec_tf.export.recall import sample_histories
+        from dimerec_tf.export.save import save_exact, save_indexed
+        from dimerec_tf.retrieval.exact import ModelScorer
+
+        trained, config, benchmark = kept_model.load_kept(model, log)
+        if index:
+            config = with_values(config, {"export.indexes": list(dict.fromkeys(index))})
+        scorer = ModelScorer(trained)
+        histories = sample_histories(benchmark.sequences, config.model.max_history)
+        with TemporaryDirectory() as scratch:
+            vocabulary, exact = Path(scratch) / "items.txt", Path(scratch) / "exact"
+            benchmark.encoder.save(vocabulary)
+            status.update("Exporting the exact search")
+            save_exact(scorer, vocabulary, config, exact)
+            for name in config.export.indexes:
+                status.update(f"Exporting {name}")
+                save_indexed(name, scorer, histories, vocabulary, config, index_folder(exact, name))
+            version = push(exact, output / config.name)
+    names = [config.name, *(f"{config.name}_{name}" for name in config.export.indexes)]
+    paths = [str(output / name / str(version)) for name in names]
+    if as_json:
+        typer.echo(json.dumps({"version": version, "paths": paths}, indent=2))
+    else:
+        console.print(f"Version {version}: {', '.join(paths)}", highlight=False, soft_wrap=True)
+        console.print(f"Serve it: dimerec serve --model-base-path {output / config.name}", soft_wrap=True)

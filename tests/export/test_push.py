@@ -1,0 +1,136 @@
+"""Exports become versions, whole or not at all."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from dimerec_tf.config import IndexName
+from dimerec_tf.export import push as exporting
+from dimerec_tf.export.push import index_folder, push
+from dimerec_tf.export.warmup import WARMUP_FILE
+
+INDEXES: tuple[IndexName, ...] = ("ivf", "scann")
+
+
+@pytest.fixture
+def base(tmp_path: Path) -> Path:
+    return tmp_path / "serving" / "dimerec"
+
+
+def _export(root: Path, text: str, indexes: tuple[IndexName, ...] = INDEXES) -> Path:
+    exact = root / "Format-Serving"
+    for path in (exact, *(index_folder(exact, index) for index in indexes)):
+        (path / "variables").mkdir(parents=True)
+        (path / "saved_model.pb").write_text(text)
+        (path / "variables" / "data").write_text(text + path.name)
+        (path / WARMUP_FILE).parent.mkdir()
+        (path / WARMUP_FILE).write_text(f"warm-up of {text} {path.name}")
+    return exact
+
+
+def _names(directory: Path) -> list[str]:
+    return sorted(entry.name for entry in directory.iterdir()) if directory.exists() else []
+
+
+def test_versions_count_up_and_all_exports_share_the_number(tmp_path: Path, base: Path) -> None:
+    assert push(_export(tmp_path / "a", "a"), base) == 1
+    assert push(_export(tmp_path / "b", "b"), base) == 2
+    assert (
+        _names(base) == _names(base.with_name("dimerec_ivf")) == _names(base.with_name("dimerec_scann")) == ["1", "2"]
+    )
+    assert (base / "2" / "variables" / "data").read_text() == "bFormat-Serving"
+
+
+def test_every_pushed_copy_keeps_its_warm_up_requests(tmp_path: Path, base: Path) -> None:
+    push(_export(tmp_path / "a", "a"), base)
+    for pushed, export in [("dimerec", "Format-Serving"), *((f"dimerec_{i}", f"Format-Serving-{i}") for i in INDEXES)]:
+        assert (base.with_name(pushed) / "1" / WARMUP_FILE).read_text() == f"warm-up of a {export}"
+
+
+def test_the_same_model_again_is_not_copied(tmp_path: Path, base: Path) -> None:
+    export = _export(tmp_path / "a", "a")
+    assert push(export, base) == push(export, base) == 1
+    assert _names(base) == ["1"]
+
+
+def test_an_older_model_again_is_a_new_version(tmp_path: Path, base: Path) -> None:
+    first, second = _export(tmp_path / "a", "a"), _export(tmp_path / "b", "b")
+    assert [push(first, base), push(second, base), push(first, base)] == [1, 2, 3]
+
+
+def test_an_index_that_was_not_exported_gets_no_directory(tmp_path: Path, base: Path) -> None:
+    push(_export(tmp_path / "a", "a", indexes=("ivf",)), base)
+    assert _names(base.parent) == ["dimerec", "dimerec_ivf"]
+
+
+@pytest.mark.parametrize("killed_at", [1, 2, 3])
+def test_a_push_killed_in_the_middle_leaves_no_version_and_the_next_one_succeeds(
+    tmp_path: Path, base: Path, monkeypatch: pytest.MonkeyPatch, killed_at: int
+) -> None:
+    copies = 0
+
+    def killed(source: Path, target: Path, *further: object, **options: object) -> None:
+        nonlocal copies
+        if Path(source).parent == tmp_path / "a":
+            copies += 1
+            if copies == killed_at:
+                target.mkdir(parents=True)
+                shutil.copy(source / "saved_model.pb", target)
+                raise KeyboardInterrupt
+        copytree(source, target, *further, **options)
+
+    copytree = shutil.copytree
+    export = _export(tmp_path / "a", "a")
+    monkeypatch.setattr(shutil, "copytree", killed)
+    with pytest.raises(KeyboardInterrupt):
+        push(export, base)
+    assert not [name for name in _names(base) if name.isdecimal()]
+    monkeypatch.undo()
+    assert push(export, base) == 1
+    assert _names(base) == _names(base.with_name("dimerec_ivf")) == _names(base.with_name("dimerec_scann")) == ["1"]
+
+
+def test_another_model_after_a_killed_push_replaces_nothing(
+    tmp_path: Path, base: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def killed(source: Path, target: Path, version: int) -> None:
+        if source.name == "Format-Serving":
+            raise KeyboardInterrupt
+        publish(source, target, version)
+
+    publish = exporting._publish
+    monkeypatch.setattr(exporting, "_publish", killed)
+    with pytest.raises(KeyboardInterrupt):
+        push(_export(tmp_path / "a", "a"), base)
+    monkeypatch.undo()
+    assert push(_export(tmp_path / "b", "b"), base) == 2
+    scann_base = base.with_name("dimerec_scann")
+    assert [(scann_base / version / "saved_model.pb").read_text() for version in "12"] == ["a", "b"]
+    assert _names(base) == ["2"]
+
+
+def test_numbers_go_on_after_one_side_was_emptied(tmp_path: Path, base: Path) -> None:
+    for text in "ab":
+        push(_export(tmp_path / text, text), base)
+    shutil.rmtree(base)
+    assert push(_export(tmp_path / "c", "c"), base) == 3
+    assert _names(base.with_name("dimerec_scann")) == ["1", "2", "3"]
+
+
+def test_a_scann_export_that_got_lost_is_pushed_again_under_its_number(tmp_path: Path, base: Path) -> None:
+    export = _export(tmp_path / "a", "a")
+    push(export, base)
+    shutil.rmtree(base.with_name("dimerec_scann"))
+    assert push(export, base) == 1
+    assert _names(base) == _names(base.with_name("dimerec_ivf")) == _names(base.with_name("dimerec_scann")) == ["1"]
+
+
+def test_another_index_of_the_same_model_is_a_new_version(tmp_path: Path, base: Path) -> None:
+    export = _export(tmp_path / "a", "a")
+    push(export, base)
+    (index_folder(export, "ivf") / "saved_model.pb").write_text("other leaves")
+    assert push(export, base) == 2
+    assert (
+        _names(base) == _names(base.with_name("dimerec_ivf")) == _names(base.with_name("dimerec_scann")) == ["1", "2"]
+    )
