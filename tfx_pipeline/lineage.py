@@ -92,18 +92,22 @@ def read_lineage(metadata_path: Path, version: int, name: str) -> Lineage:
         raise LineageError(f"No version {version} of {name} was pushed from {metadata_path.parent}, but: {known}.")
     artifact = pushed[version]
     pusher = producer_of(store, artifact)
-    model, blessing = (inputs_of(store, pusher)[key] for key in ("model", "model_blessing"))
+    served, blessing = (inputs_of(store, pusher)[key] for key in ("model", "model_blessing"))
+    model = _trained(store, served)
     trainer, evaluator = producer_of(store, model), producer_of(store, blessing)
     made = _made_before(store, trainer)
     examples = next(output for execution, output in made if component_of(store, execution) == "SequenceExampleGen")
-    version_of = {inputs_of(store, producer_of(store, other))["model"].id: number for number, other in pushed.items()}
+    version_of = {
+        _trained(store, inputs_of(store, producer_of(store, other))["model"]).id: number
+        for number, other in pushed.items()
+    }
 
     def version_read(execution: mlmd.Execution, key: str) -> int | None:
         read = inputs_of(store, execution).get(key)
         return version_of.get(read.id) if read else None
 
     run = run_of(store, pusher)
-    steps = [*made, (trainer, model)]
+    steps = [*made, (trainer, model), *([(producer_of(store, served), served)] if served.id != model.id else [])]
     return Lineage(
         version=version,
         path=artifact.custom_properties["pushed_destination"].string_value,
@@ -134,6 +138,11 @@ def _pushed_versions(store: MetadataStore, name: str) -> dict[int, mlmd.Artifact
         if model_of.get(version) != model:
             found[version], model_of[version] = artifact, model
     return found
+
+
+def _trained(store: MetadataStore, served: mlmd.Artifact) -> mlmd.Artifact:
+    """Trainer's own model behind one that has indexes beside it."""
+    return inputs_of(store, producer_of(store, served)).get("trained_model", served)
 
 
 def _made_before(store: MetadataStore, execution: mlmd.Execution) -> list[tuple[mlmd.Execution, mlmd.Artifact]]:

@@ -33,7 +33,7 @@ RUN_BY: dict[str, tuple[str, ...]] = {
     ),
     "dimerec loadtest": ("tests/serving/loadtest/test_loadtest.py::test_a_row_for_each_concurrency",),
     "dimerec lineage": (
-        "tests/e2e/test_lineage.py::test_a_warm_start_leads_back_to_the_version_before_and_what_the_tuner_chose",
+        "tests/e2e/test_pipeline_lineage.py::test_a_warm_start_leads_back_to_the_version_before_and_what_the_tuner_chose",
     ),
     "dimerec pipeline compile": ("tests/compiled_spec/test_cli.py::test_compile_writes_the_specification",),
     "dimerec pipeline refresh": (

@@ -40,7 +40,7 @@ def test_the_summary_has_it_all(first: Run, run_demo: Any, capsys: pytest.Captur
     assert found["steps"]["Trainer.dimerec"]["seconds"] > 0 and found["total_seconds"] >= 0
     assert found["protocol"] == "leave-one-out, test split, full catalogue, seen items filtered"
     assert list(found["metrics"]) == ["popularity", "sequential_rules", "dimerec"]
-    assert all(set(values) == {"HR@10", "NDCG@10", "HR@20", "NDCG@20"} for values in found["metrics"].values())
+    assert all({"HR@10", "NDCG@10", "HR@20", "NDCG@20"} <= set(values) for values in found["metrics"].values())
     assert found["blessed"] is True and found["refusals"] == [] and found["pushed_version"] == 1
     assert 0 < found["request_latency"]["p50_ms"] <= found["request_latency"]["p99_ms"]
     assert "Item " in capsys.readouterr().out

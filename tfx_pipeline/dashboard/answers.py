@@ -55,8 +55,9 @@ def index_facts(run: PipelineRun) -> list[IndexFacts]:
     """Every export of the model. Latency is that of one user after the other, within this process."""
     exact = run.models[MODEL]
     record = read_record(exact)
-    indexes = record["config"]["export"]["indexes"] if run.indexed else []
-    paths = [exact, *(index_folder(run.indexed, index) for index in indexes)]
+    paths = [exact]
+    if run.indexed:
+        paths += [index_folder(run.indexed, index) for index in record["config"]["export"]["indexes"]]
     examples = _sample(run)
     return [IndexFacts(read_record(path)["index"], read_record(path), *_latency(path, examples)) for path in paths]
 
