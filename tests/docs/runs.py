@@ -26,7 +26,9 @@ RUN_BY: dict[str, tuple[str, ...]] = {
     ),
     "dimerec data fetch": ("tests/data/test_cli_data.py::test_fetch_prints_files_counts_and_licence",),
     "dimerec demo": ("tests/e2e/test_demo.py::test_the_summary_has_it_all",),
+    "dimerec evaluate": ("tests/cli/test_train.py::test_what_is_measured_is_what_the_model_answers_when_it_is_served",),
     "dimerec experiment report": ("tests/serving/experiments/test_cli.py::test_report_compares_the_buckets",),
+    "dimerec export": ("tests/cli/test_train.py::test_exports_are_versions_of_the_same_model_with_warm_up_requests",),
     "dimerec figures": (
         "tests/figures/test_cli_figures.py::test_figure_2_is_drawn_without_a_data_set",
         "tests/figures/test_cli_figures.py::test_a_second_call_trains_nothing",
@@ -59,6 +61,7 @@ RUN_BY: dict[str, tuple[str, ...]] = {
         "tests/serving/test_cli.py::test_serve_answers_until_it_is_told_to_stop",
         "tests/serving/test_cli.py::test_serve_takes_its_options_from_files",
     ),
+    "dimerec train": ("tests/cli/test_train.py::test_a_finished_training_is_not_done_again",),
     "dimerec tune": ("tests/tuning/test_cli_tune.py::test_the_best_of_some_trainings_becomes_a_configuration",),
     "mkdocs build": ("tests/docs/test_site.py::test_the_site_has_every_page_and_the_docstrings",),
     "python -m dimerec_tf.config_reference": ("tests/docs/test_configuration_page.py::test_the_page_is_up_to_date",),
