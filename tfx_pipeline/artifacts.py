@@ -1,8 +1,9 @@
-"""Artifacts of our own. Kubeflow finds the class of one by its type's name, in which it takes one dot."""
+"""Artifacts of our own.
 
-from typing import ClassVar
+Kubeflow finds the class of one by its type's name, in which it takes one dot, and takes no properties but custom ones.
+"""
 
-from tfx.types.artifact import Artifact, Property, PropertyType
+from tfx.types.artifact import Artifact
 
 
 class ItemIndex(Artifact):
@@ -11,7 +12,7 @@ class ItemIndex(Artifact):
     `item_vectors.npy` float32 `[items, dim]`, `item_ids.txt` with an id for each of them, a SavedModel `ivf` or `scann`
     that finds ids for queries (see `ItemIndexModule`), and `index.json` with everything that is recorded of each.
 
-    Properties:
+    Custom properties:
         items: how many there are.
         catalogue_sha256: of `item_ids.txt`.
         target_recall: what the indexes are tuned to, `export.target_recall`.
@@ -21,26 +22,14 @@ class ItemIndex(Artifact):
     """
 
     TYPE_NAME = "tfx_pipeline.ItemIndex"
-    PROPERTIES: ClassVar = {
-        "items": Property(type=PropertyType.INT),
-        "catalogue_sha256": Property(type=PropertyType.STRING),
-        "target_recall": Property(type=PropertyType.FLOAT),
-        "recall": Property(type=PropertyType.FLOAT),
-        "build_seconds": Property(type=PropertyType.FLOAT),
-        "bytes": Property(type=PropertyType.INT),
-    }
 
 
 class Recommendations(Artifact):
     """Files `recommendations-*`, see `Executor`; without a push there are none.
 
-    Properties:
+    Custom properties:
         users: how many users have an entry.
         cold_start_users: how many of them have the most popular items, as no item of their history is known.
     """
 
     TYPE_NAME = "tfx_pipeline.Recommendations"
-    PROPERTIES: ClassVar = {
-        "users": Property(type=PropertyType.INT),
-        "cold_start_users": Property(type=PropertyType.INT),
-    }

@@ -21,8 +21,8 @@ RUN_BY: dict[str, tuple[str, ...]] = {
     ),
     "dimerec dashboard": (
         "tests/test_cli_dashboard.py::test_without_a_run_one_sentence_says_what_to_name",
-        "tests/e2e/test_dashboard.py::test_every_page_opens_and_leads_to_the_others",
-        "tests/e2e/test_dashboard.py::test_it_is_served_on_this_machine",
+        "tests/e2e/test_pipeline_dashboard.py::test_every_page_opens_and_leads_to_the_others",
+        "tests/e2e/test_pipeline_dashboard.py::test_it_is_served_on_this_machine",
     ),
     "dimerec data fetch": ("tests/data/test_cli_data.py::test_fetch_prints_files_counts_and_licence",),
     "dimerec demo": ("tests/e2e/test_demo.py::test_the_summary_has_it_all",),

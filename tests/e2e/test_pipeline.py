@@ -20,6 +20,7 @@ from dimerec_tf.cli import main
 from dimerec_tf.cli.pipeline import NotBlessed, print_outcome, require_blessing
 from dimerec_tf.data.splits import load_splits
 from dimerec_tf.data.vocabulary import Encoder
+from dimerec_tf.errors import VERDICT_IS_NO
 from dimerec_tf.evaluation.benchmark import Benchmark
 from dimerec_tf.export.save import RECORD
 from dimerec_tf.export.servable import ServingVerdict
@@ -145,7 +146,7 @@ def test_the_command_fails_with_the_reasons(
     monkeypatch.setattr("sys.argv", ["dimerec", "pipeline", "run", "--config", str(tmp_path / "config.yaml")])
     with pytest.raises(SystemExit) as ended:
         main.run()
-    assert ended.value.code == 1
+    assert ended.value.code == VERDICT_IS_NO
     assert "error: The model was refused, and nothing was pushed. HR@10" in capsys.readouterr().err
 
 

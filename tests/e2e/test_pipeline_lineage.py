@@ -16,7 +16,7 @@ def test_the_first_version_leads_back_to_its_log(first: Run, second: Outcome) ->
     found = read_lineage(Workdir(first.workdir).metadata, 1, first.config.name)
     assert found.path == first.outcome.pushed_path
     assert found.metrics == first.outcome.metrics
-    assert found.config == first.config.model_dump(mode="json")
+    assert found.config == first.config.of_model().model_dump(mode="json")
     assert found.warm_start is None and found.baseline is None, "the cached second run is not where it comes from"
     assert "num_files:1" in found.log_fingerprint and found.spans == []
     steps = [step.step for step in found.ancestors]

@@ -73,8 +73,8 @@ def test_every_user_gets_in_parquet_what_a_server_would_answer_to_all_events(mod
     recommendations, files = _run(model, tmp_path, shards=2, batch_size=4)
     assert [file.name for file in files] == [f"recommendations-0000{shard}-of-00002.parquet" for shard in range(2)]
     rows = [row for file in files for row in pq.read_table(file).to_pylist()]
-    assert len(rows) == len(LONGEST) == recommendations.users
-    assert recommendations.cold_start_users == 1
+    assert len(rows) == len(LONGEST) == recommendations.get_int_custom_property("users")
+    assert recommendations.get_int_custom_property("cold_start_users") == 1
     found = {row["user_id"]: (row["item_ids"], row["scores"], row["cold_start"]) for row in rows}
     assert found == _answers(model, filter_seen=True)
     assert all(set(ids).isdisjoint(LONGEST[user]) for user, (ids, _, _) in found.items())
@@ -88,12 +88,13 @@ def test_the_same_as_tf_examples(model, tmp_path: Path) -> None:
         ids = [item.decode() for item in row["item_ids"].bytes_list.value]
         (user,), (cold,) = row["user_id"].bytes_list.value, row["cold_start"].int64_list.value
         found[user.decode()] = ids, list(row["scores"].float_list.value), bool(cold)
-    assert found == _answers(model, filter_seen=False) and recommendations.users == len(found)
+    assert found == _answers(model, filter_seen=False)
+    assert recommendations.get_int_custom_property("users") == len(found)
 
 
 def test_a_model_that_was_not_pushed_recommends_nothing(model, tmp_path: Path) -> None:
     recommendations, files = _run(model, tmp_path, pushed=False)
-    assert recommendations.users == 0 and files == []
+    assert recommendations.get_int_custom_property("users") == 0 and files == []
 
 
 def test_the_model_is_not_part_of_what_goes_to_workers_who_load_it_once(model, monkeypatch) -> None:

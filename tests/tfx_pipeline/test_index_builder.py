@@ -100,13 +100,16 @@ def test_an_index_alone_answers_queries_like_a_search_in_numpy(built, name: str)
 def test_the_artifact_says_what_it_holds(built) -> None:
     exact, _, index = built
     root = Path(index.uri)
-    assert index.items == NUM_ITEMS == len(np.load(root / "item_vectors.npy"))
-    assert index.catalogue_sha256 == hashlib.sha256((root / "item_ids.txt").read_bytes()).hexdigest()
-    assert index.target_recall == 0.9
+    assert index.get_int_custom_property("items") == NUM_ITEMS == len(np.load(root / "item_vectors.npy"))
+    catalogue = hashlib.sha256((root / "item_ids.txt").read_bytes()).hexdigest()
+    assert index.get_string_custom_property("catalogue_sha256") == catalogue
+    assert index.get_float_custom_property("target_recall") == 0.9
     record = json.loads((root / "index.json").read_text())["indexes"]
-    assert index.recall == min(record[name]["index_recall"]["recall"] for name in INDEXES)
-    assert index.build_seconds == pytest.approx(sum(record[name]["index_build_seconds"] for name in INDEXES))
-    assert index.bytes == sum(file.stat().st_size for file in root.rglob("*") if file.is_file())
+    assert index.get_float_custom_property("recall") == min(record[name]["index_recall"]["recall"] for name in INDEXES)
+    seconds = sum(record[name]["index_build_seconds"] for name in INDEXES)
+    assert index.get_float_custom_property("build_seconds") == pytest.approx(seconds)
+    size = sum(file.stat().st_size for file in root.rglob("*") if file.is_file())
+    assert index.get_int_custom_property("bytes") == size
     weights = tf.train.load_checkpoint(str(exact / "variables" / "variables"))
     served = weights.get_tensor("retriever/scorer/item_vectors/.ATTRIBUTES/VARIABLE_VALUE")
     np.testing.assert_array_equal(np.load(root / "item_vectors.npy"), served)

@@ -16,15 +16,21 @@ from tfx_pipeline.refusals import refusals
 
 RANKS = {"top 1%": [1, 1, 1, 99], "rest": [1, 99, 99, 99]}  # HR@10 is 0.75 and 0.25, overall 0.5
 LISTED = np.array([f"i{place}".encode() for place in range(1, 11)], dtype=object)
+CATALOGUE = {  # what the metrics of lists read beside the ids
+    "catalogue_items": np.array(100),
+    "catalogue_train_events": np.array(1000),
+    "topk_train_events": np.full(10, 10),
+}
 WORSE = LISTED[::-1].copy()
 WORSE[-1] = b"other"  # a list without i1, which is what the hits of RANKS are
 
 
 def _extracts(lists: dict[str, np.ndarray]) -> list[dict]:
+    predictions = {name: {"topk_item_id": ids, **CATALOGUE} for name, ids in lists.items()}
     return [
         {
             tfma.LABELS_KEY: np.array([f"i{rank}".encode()], object),
-            tfma.PREDICTIONS_KEY: lists if len(lists) > 1 else next(iter(lists.values())),
+            tfma.PREDICTIONS_KEY: predictions if len(lists) > 1 else next(iter(predictions.values())),
             tfma.EXAMPLE_WEIGHTS_KEY: np.array([1.0]),
             tfma.FEATURES_KEY: {},
             tfma.SLICE_KEY_TYPES_KEY: [(), (("target_popularity", name),)],

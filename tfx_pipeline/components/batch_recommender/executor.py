@@ -32,6 +32,8 @@ SCHEMA = pa.schema(
     ]
 )
 
+USERS, COLD_START_USERS = "users", "cold_start_users"
+
 
 class Executor(BaseBeamExecutor):
     """Writes `recommendations-*.parquet`, or `.tfrecord.gz` of tf.Examples, one row for each user.
@@ -49,7 +51,8 @@ class Executor(BaseBeamExecutor):
         """See the class."""
         self._log_startup(input_dict, output_dict, exec_properties)
         recommendations = artifact_utils.get_single_instance(output_dict["recommendations"])
-        recommendations.users = recommendations.cold_start_users = 0
+        for name in (USERS, COLD_START_USERS):
+            recommendations.set_int_custom_property(name, 0)
         pushed = artifact_utils.get_single_instance(input_dict["pushed_model"])
         if pushed.get_int_custom_property("pushed") != 1:
             logging.warning("The model was not pushed: nothing is recommended by it.")
@@ -73,8 +76,8 @@ class Executor(BaseBeamExecutor):
             _write(rows, os.path.join(recommendations.uri, "recommendations"), settings)  # noqa: PTH118 - may be gs://
         counted = pipeline.result.metrics().query(beam.metrics.MetricsFilter().with_namespace(METRICS))["counters"]
         counts = {metric.key.metric.name: metric.result for metric in counted}
-        recommendations.users = counts.get(RECOMMENDED, 0)
-        recommendations.cold_start_users = counts.get(COLD_START, 0)
+        recommendations.set_int_custom_property(USERS, counts.get(RECOMMENDED, 0))
+        recommendations.set_int_custom_property(COLD_START_USERS, counts.get(COLD_START, 0))
 
 
 def _write(rows: beam.PCollection, prefix: str, settings: BatchRecommenderConfig) -> None:

@@ -67,18 +67,21 @@ def _build(exact: Path, served: Path, index_dir: Path, examples: str, artifact: 
         recorded[name] = {fact: read_record(path).facts[fact] for fact in FACTS}
     np.save(index_dir / "item_vectors.npy", vectors)
     shutil.copy(catalogue, index_dir / "item_ids.txt")
-    artifact.items, artifact.catalogue_sha256 = len(vectors), facts["catalogue_sha256"]
-    artifact.target_recall = config.export.target_recall
-    artifact.recall = min(entry["index_recall"]["recall"] for entry in recorded.values())
-    artifact.build_seconds = sum(entry["index_build_seconds"] for entry in recorded.values())
+    target = config.export.target_recall
     record = {
-        "items": artifact.items,
-        "catalogue_sha256": artifact.catalogue_sha256,
-        "target_recall": artifact.target_recall,
+        "items": len(vectors),
+        "catalogue_sha256": facts["catalogue_sha256"],
+        "target_recall": target,
         "indexes": recorded,
     }
     (index_dir / "index.json").write_text(json.dumps(record, indent=2))
-    artifact.bytes = sum(file.stat().st_size for file in index_dir.rglob("*") if file.is_file())
+    size = sum(file.stat().st_size for file in index_dir.rglob("*") if file.is_file())
+    artifact.set_int_custom_property("items", len(vectors))
+    artifact.set_string_custom_property("catalogue_sha256", facts["catalogue_sha256"])
+    artifact.set_float_custom_property("target_recall", target)
+    artifact.set_float_custom_property("recall", min(entry["index_recall"]["recall"] for entry in recorded.values()))
+    artifact.set_float_custom_property("build_seconds", sum(one["index_build_seconds"] for one in recorded.values()))
+    artifact.set_int_custom_property("bytes", size)
 
 
 def _training_histories(examples: str, ids: list[str], max_history: int) -> NDArray[np.int64]:
