@@ -67,7 +67,7 @@ def _parser(words: tuple[str, ...]) -> tuple[TyperCommand | TyperGroup, tuple[st
     if words[0] != "dimerec":
         return None
     command, rest = typer.main.get_command(app), words[1:]
-    while rest and isinstance(command, TyperGroup):
+    while rest and not rest[0].startswith("--") and isinstance(command, TyperGroup):
         assert rest[0] in command.commands, f"dimerec has no command {rest[0]!r}"
         command, rest = command.commands[rest[0]], rest[1:]
     return command, rest
