@@ -7,8 +7,10 @@ import pytest
 import yaml
 from google.auth.credentials import AnonymousCredentials
 from google.cloud import aiplatform
+from rich.console import Console
 from typer.testing import CliRunner, Result
 
+from dimerec_tf.cli import cluster
 from dimerec_tf.cli.main import app
 from dimerec_tf.errors import DimeRecError
 from tests.compiled_spec.conftest import cluster_config
@@ -72,6 +74,7 @@ def test_submit_gives_vertex_a_job(config: Path, monkeypatch: pytest.MonkeyPatch
 
 def test_a_dry_run_says_what_would_be_submitted_and_does_not(config: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(kubeflow_runner, "Client", None)
+    monkeypatch.setattr(cluster, "console", Console(width=300))
     arguments = ("--config", config, "--model-directory", "gs://shop/trial", "--dry-run")
     said = dimerec("submit", "--target", "kubeflow", *arguments).output
     assert "https://kubeflow.shop.example, experiment dimerec" in said
