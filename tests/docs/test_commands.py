@@ -1,6 +1,7 @@
 """Every command in the documentation can be run: by a test that is named, or here; and its options exist."""
 
 import importlib
+import os
 import re
 import subprocess
 from collections.abc import Iterator
@@ -24,8 +25,14 @@ ENTRIES = {**dict.fromkeys(HERE, "here"), **RUN_BY, **NOT_RUN}
 @cache
 def _recipe(target: str) -> list[tuple[str, ...]]:
     """The commands of a target of the Makefile."""
+    outside = {name: value for name, value in os.environ.items() if not name.startswith(("MAKE", "MFLAGS"))}
     printed = subprocess.run(
-        ["make", "--dry-run", "--no-print-directory", target], cwd=ROOT, capture_output=True, text=True, check=False
+        ["make", "--dry-run", "--no-print-directory", target],
+        cwd=ROOT,
+        env=outside,
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert printed.returncode == 0, printed.stderr
     lines = [line for part in printed.stdout.splitlines() for line in part.split(" && ")]

@@ -73,7 +73,8 @@ def test_a_row_for_each_concurrency(toy_server: Stubs, catalogue: Path, tmp_path
 
 def test_programs_get_the_rows_alone(toy_server: Stubs, catalogue: Path, tmp_path: Path) -> None:
     output = tmp_path / "rows.json"
-    load = ["--concurrency", "1", "--seconds", "0.2", "--catalogue", str(catalogue), "--k", "2"]
+    load = ["--concurrency", "1", "--seconds", "0.2", "--catalogue", str(catalogue)]
+    load += ["--k", "2", "--history-length", "3"]
     command = ["--server", toy_server.address, "--model-name", NAME, *load, "--output", str(output), "--json"]
     result = runner.invoke(app, command, catch_exceptions=False)
     assert json.loads(result.stdout) == json.loads(output.read_text())
