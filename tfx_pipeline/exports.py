@@ -1,9 +1,6 @@
 """Where the exports of a trained model lie."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from tfx.dsl.io import fileio
 from tfx.types import artifact_utils
@@ -33,14 +30,3 @@ def on_this_machine(address: str, folder: Path) -> Path:
         return Path(address)
     io_utils.copy_dir(address, str(folder))
     return folder
-
-
-@contextmanager
-def written_to(address: str) -> Iterator[Path]:
-    """A directory to write to, which is at the address afterwards."""
-    if "://" not in address:
-        yield Path(address)
-        return
-    with TemporaryDirectory() as folder:
-        yield Path(folder)
-        io_utils.copy_dir(folder, address)
