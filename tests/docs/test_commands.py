@@ -27,7 +27,7 @@ def _recipe(target: str) -> list[tuple[str, ...]]:
     """The commands of a target of the Makefile."""
     outside = {name: value for name, value in os.environ.items() if not name.startswith(("MAKE", "MFLAGS"))}
     printed = subprocess.run(
-        ["make", "--dry-run", "--no-print-directory", target],
+        ["make", "--dry-run", "--silent", "--no-print-directory", target],
         cwd=ROOT,
         env=outside,
         capture_output=True,

@@ -141,7 +141,9 @@ def test_the_record_says_what_changed_and_what_the_index_finds(serving: Path, ex
     assert (facts["items"], facts["withdrawn_items"]) == (NUM_ITEMS + 2, 3)
     assert config.export.max_k == K and (serving / export / "2" / WARMUP_FILE).exists()
     if export != "dimerec":
-        assert facts["index_recall"] == {"k": K, "histories": 20, "recall": 1.0}
+        recall = facts["index_recall"].pop("recall")
+        assert facts["index_recall"] == {"k": K, "histories": 20}
+        assert recall >= 1 - 1 / (20 * K)  # of item-2 and its twin either may be the last of a list
 
 
 def test_changes_that_cannot_be_made_push_nothing(
