@@ -1,7 +1,6 @@
-"""Loads one version of a model the way TF Serving does: a V1 session and the signatures' tensor names."""
+"""Loads one version of a model the way TF Serving does: a session and the signatures' tensor names."""
 
 import importlib
-from collections.abc import Mapping
 from pathlib import Path
 
 import grpc
@@ -9,6 +8,7 @@ import tensorflow as tf
 from tensorflow.core.protobuf import meta_graph_pb2
 
 from serving.server.errors import ModelLoadError, RequestError
+from serving.server.session import Session, TensorFlowError
 from serving.server.signature import Signature
 
 SAVED_MODEL_FILE = "saved_model.pb"
@@ -18,15 +18,13 @@ _SCANN_OPS = b"Scann>"
 class LoadedVersion:
     """A SavedModel in memory. `close` must come after the last use of its signatures."""
 
-    def __init__(
-        self, session: tf.compat.v1.Session, signature_defs: Mapping[str, meta_graph_pb2.SignatureDef]
-    ) -> None:
+    def __init__(self, session: Session) -> None:
         self._session = session
-        self.signature_defs = dict(signature_defs)
+        self.signature_defs = dict(session.meta_graph.signature_def)
         self._signatures = {
             # Initialisation ops are listed among the signatures, without a method name.
             name: Signature(session, definition)
-            for name, definition in signature_defs.items()
+            for name, definition in self.signature_defs.items()
             if definition.method_name
         }
 
@@ -54,19 +52,23 @@ def load_version(path: Path) -> LoadedVersion:
     """
     if _uses_scann(path):
         _import_scann(path)
-    graph = tf.Graph()
-    session = tf.compat.v1.Session(graph=graph)
     try:
-        with graph.as_default():
-            meta_graph = tf.compat.v1.saved_model.load(session, [tf.saved_model.SERVING], str(path))
-        graph.finalize()
-        return LoadedVersion(session, _copy_signatures(meta_graph))
-    except tf.errors.OpError as error:
+        session = Session(path, tf.saved_model.SERVING)
+    except TensorFlowError as error:
+        raise ModelLoadError(f"{path / SAVED_MODEL_FILE} cannot be loaded: {error}", error.code) from error
+    try:
+        _check_variables(path, session.meta_graph)
+        return LoadedVersion(session)
+    except (KeyError, ValueError) as error:
         session.close()
-        raise ModelLoadError(f"{path} cannot be loaded: {error.message}", error.error_code) from error
-    except Exception as error:  # TensorFlow raises many types for a damaged SavedModel
-        session.close()
-        raise ModelLoadError(f"{path} cannot be loaded: {error}") from error
+        raise ModelLoadError(f"{path / SAVED_MODEL_FILE} cannot be loaded: {error}") from error
+
+
+def _check_variables(path: Path, meta_graph: meta_graph_pb2.MetaGraphDef) -> None:
+    """TensorFlow leaves a model's variables without values when their files are not there."""
+    index = path / "variables" / "variables.index"
+    if meta_graph.HasField("saver_def") and not index.is_file():
+        raise ValueError(f"its variables are missing, there is no {index}")
 
 
 def _uses_scann(path: Path) -> bool:
@@ -86,12 +88,3 @@ def _import_scann(path: Path) -> None:
             "Install it (pip install 'scann==1.3.2'), or export the exact model, which needs no ScaNN.",
             grpc.StatusCode.FAILED_PRECONDITION.value[0],
         ) from error
-
-
-def _copy_signatures(meta_graph: meta_graph_pb2.MetaGraphDef) -> dict[str, meta_graph_pb2.SignatureDef]:
-    """Copies, so that the graph definition they came with can be freed."""
-    copies = {}
-    for name, definition in meta_graph.signature_def.items():
-        copies[name] = meta_graph_pb2.SignatureDef()
-        copies[name].CopyFrom(definition)
-    return copies

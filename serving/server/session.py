@@ -1,0 +1,162 @@
+"""A SavedModel in memory, loaded and run by TensorFlow's C++ code, as in TF Serving.
+
+TensorFlow's Python loader keeps Python's lock for tens of milliseconds at a time while it builds a graph, and whatever
+is asked meanwhile waits. Its C API does the same work without that lock.
+"""
+
+import weakref
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from ctypes import Array, c_char_p, c_void_p, string_at
+from pathlib import Path
+
+import grpc
+import numpy as np
+from tensorflow.core.protobuf import config_pb2, meta_graph_pb2
+
+from serving.server.c_api import Output, quick, slow
+from serving.server.native_tensors import delete_tensor, new_tensor, taken_array
+
+# The thread that calls computes: as many calls run at once as there are threads, so that handing the parts of one to
+# others only costs.
+_OPTIONS = config_pb2.RunOptions(inter_op_thread_pool=-1).SerializeToString()
+_RUN_OPTIONS = quick.TF_NewBufferFromString(_OPTIONS, len(_OPTIONS))
+
+Run = Callable[[Sequence[np.ndarray]], list[np.ndarray]]
+
+
+class TensorFlowError(Exception):
+    """What TensorFlow refused or failed at. `code` is the number of the gRPC status that describes it."""
+
+    def __init__(self, code: int, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+class Session:
+    """Runs a graph; any number of threads may at once.
+
+    Args:
+        path: the SavedModel's directory.
+        tag: of the graph to load from it.
+
+    Attributes:
+        meta_graph: what the SavedModel says of the graph, without the graph.
+
+    Raises:
+        TensorFlowError: it cannot be loaded.
+    """
+
+    def __init__(self, path: Path, tag: str) -> None:
+        self._graph = quick.TF_NewGraph()
+        options, meta_graph = quick.TF_NewSessionOptions(), quick.TF_NewBuffer()
+        tags = (c_char_p * 1)(tag.encode())
+        try:
+            with _checked() as status:
+                self._session = slow.TF_LoadSessionFromSavedModel(
+                    options, None, str(path).encode(), tags, len(tags), self._graph, meta_graph, status
+                )
+            content = string_at(meta_graph.contents.data, meta_graph.contents.length)
+        except TensorFlowError:
+            slow.TF_DeleteGraph(self._graph)
+            raise
+        finally:
+            quick.TF_DeleteSessionOptions(options)
+            quick.TF_DeleteBuffer(meta_graph)
+        self._free = weakref.finalize(self, _free, self._session, self._graph)
+        self._free.atexit = False  # threads may be running it still
+        self.meta_graph = _without_graph(content)
+
+    def prepare(self, feeds: Sequence[tuple[str, int]], fetches: Sequence[str]) -> Run:
+        """What computes the fetches from an array for each feed.
+
+        It raises `TensorFlowError` when the graph refuses or fails.
+
+        Args:
+            feeds: names and types of tensors such as `serving_default_k:0`.
+            fetches: names of tensors.
+
+        Raises:
+            KeyError: the graph has no such tensor.
+        """
+        types = [dtype for _, dtype in feeds]
+        sources, targets = self._outputs([name for name, _ in feeds]), self._outputs(fetches)
+
+        def run(arrays: Sequence[np.ndarray]) -> list[np.ndarray]:
+            if not self._free.alive:
+                raise TensorFlowError(grpc.StatusCode.UNAVAILABLE.value[0], "The model has been unloaded.")
+            values = (c_void_p * len(fetches))()
+            with _tensors(arrays, types) as inputs, _checked() as status:
+                slow.TF_SessionRun(
+                    self._session,
+                    _RUN_OPTIONS,
+                    sources,
+                    (c_void_p * len(inputs))(*inputs),
+                    len(inputs),
+                    targets,
+                    values,
+                    len(targets),
+                    None,
+                    0,
+                    None,
+                    status,
+                )
+            return [taken_array(value) for value in values if value is not None]
+
+        return run
+
+    def close(self) -> None:
+        """Frees the model's memory; nothing may run it any more."""
+        self._free()
+
+    def _outputs(self, names: Sequence[str]) -> "Array[Output]":
+        outputs = []
+        for name in names:
+            operation, _, index = name.partition(":")
+            found = quick.TF_GraphOperationByName(self._graph, operation.encode())
+            if not found or int(index) >= quick.TF_OperationNumOutputs(found):
+                raise KeyError(f"The graph has no tensor {name!r}.")
+            outputs.append(Output(found, int(index)))
+        return (Output * len(outputs))(*outputs)
+
+
+@contextmanager
+def _checked() -> Iterator[int]:
+    """A status for the call in the block, which raises what it says."""
+    status = quick.TF_NewStatus()
+    try:
+        yield status
+        code = quick.TF_GetCode(status)
+        if code:
+            raise TensorFlowError(code, quick.TF_Message(status).decode(errors="replace"))
+    finally:
+        quick.TF_DeleteStatus(status)
+
+
+@contextmanager
+def _tensors(arrays: Sequence[np.ndarray], types: Sequence[int]) -> Iterator[list[int]]:
+    made: list[int] = []
+    try:
+        for array, dtype in zip(arrays, types, strict=True):
+            made.append(new_tensor(array, dtype))
+        yield made
+    finally:
+        for tensor in made:
+            delete_tensor(tensor)
+
+
+def _without_graph(content: bytes) -> meta_graph_pb2.MetaGraphDef:
+    meta_graph = meta_graph_pb2.MetaGraphDef.FromString(content)
+    meta_graph.ClearField("graph_def")
+    meta_graph.ClearField("object_graph_def")
+    kept = meta_graph_pb2.MetaGraphDef()
+    kept.CopyFrom(meta_graph)  # a message keeps the memory of fields that were cleared
+    return kept
+
+
+def _free(session: int, graph: int) -> None:
+    with _checked() as status:
+        slow.TF_CloseSession(session, status)
+    with _checked() as status:
+        slow.TF_DeleteSession(session, status)
+    slow.TF_DeleteGraph(graph)
