@@ -5,28 +5,20 @@ Every class refuses unknown keys and is immutable; `Config.fingerprint` goes int
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from importlib import resources
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
 import yaml
-from pydantic import Discriminator, Field, Tag, ValidationError, model_validator
+from pydantic import Field, ValidationError, model_validator
 
 from dimerec_tf.config_base import PositiveInt, Section
-from dimerec_tf.config_baselines import (
-    ComiRecConfig,
-    DiffuRecConfig,
-    DreamRecConfig,
-    GRU4RecConfig,
-    MINDConfig,
-    MultVAEConfig,
-    SASRecConfig,
-)
 from dimerec_tf.config_beam import BeamConfig
 from dimerec_tf.config_cluster import ClusterConfig
 from dimerec_tf.config_data import DATA_SWITCHES, DataConfig
 from dimerec_tf.config_evaluation import EVALUATION_SWITCHES, EvaluationConfig
+from dimerec_tf.config_kinds import ModelConfig
 from dimerec_tf.config_model import DimeRecConfig
 from dimerec_tf.config_pipeline_steps import StepsConfig
 from dimerec_tf.config_training import CLUSTERED, SWITCHES, TrainingConfig
@@ -39,24 +31,6 @@ from dimerec_tf.named_parts import INDEXES, NameIn
 AROUND = ("beam", "cluster", "steps")  # sections about where steps run, and about those around the model
 AnySection = TypeVar("AnySection", bound=Section)
 SECTION_SWITCHES = {"training": SWITCHES, "data": DATA_SWITCHES, "evaluation": EVALUATION_SWITCHES}
-
-
-def _kind(model: Any) -> str:
-    return model.get("kind", "dimerec") if isinstance(model, dict) else model.kind
-
-
-# `kind` may be left out for DimeRec itself.
-ModelConfig = Annotated[
-    Annotated[DimeRecConfig, Tag("dimerec")]
-    | Annotated[GRU4RecConfig, Tag("gru4rec")]
-    | Annotated[SASRecConfig, Tag("sasrec")]
-    | Annotated[ComiRecConfig, Tag("comirec")]
-    | Annotated[MINDConfig, Tag("mind")]
-    | Annotated[MultVAEConfig, Tag("mult_vae")]
-    | Annotated[DreamRecConfig, Tag("dreamrec")]
-    | Annotated[DiffuRecConfig, Tag("diffurec")],
-    Discriminator(_kind),
-]
 
 
 class ConfigError(DimeRecError, ValueError):
@@ -244,19 +218,25 @@ def validate(kind: type[AnySection], values: dict[str, Any]) -> AnySection:
     try:
         return kind.model_validate(values)
     except ValidationError as error:
-        lines = [
-            f"  {_place(problem['loc'])}: {problem['msg']} (received {problem['input']!r})"
-            for problem in error.errors()
-        ]
+        lines = [f"  {place}: {text} (received {received!r})" for place, text, received in _problems(error)]
         raise ConfigError("The configuration cannot be used:\n" + "\n".join(lines)) from error
 
 
-def _place(location: tuple[int | str, ...]) -> str:
+def _problems(error: ValidationError, within: tuple[int | str, ...] = ()) -> Iterator[tuple[str, str, Any]]:
+    """Places, what is wrong there, and what was received."""
+    for problem in error.errors():
+        place, cause = (*within, *problem["loc"]), problem.get("ctx", {}).get("error")
+        if isinstance(cause, ValidationError):  # of the section of a kind of model
+            yield from _problems(cause, place)
+        else:
+            yield _key(place), problem["msg"], problem["input"]
+
+
+def _key(place: tuple[int | str, ...]) -> str:
     """A key as it stands in the file, without the name of the kind that pydantic puts behind what has kinds."""
-    kinds: dict[tuple[int | str, ...], int] = {("model",): 1, ("beam", "default"): 2, ("beam", "steps"): 3}
-    kind = kinds.get(location[:1]) or kinds.get(location[:2])
-    parts = [part for index, part in enumerate(location) if index != kind]
-    return ".".join(str(part) for part in parts) or "config"
+    kinds: dict[tuple[int | str, ...], int] = {("beam", "default"): 2, ("beam", "steps"): 3}
+    kind = kinds.get(place[:2])
+    return ".".join(str(part) for index, part in enumerate(place) if index != kind) or "config"
 
 
 def load_config(path: str | Path) -> Config:

@@ -31,12 +31,13 @@ class NegativesConfig(Section):
 class SequenceModelConfig(Section):
     """What every learned model has.
 
-    `dim` is the width of item vectors. A model reads the latest `max_history` events, and longer training sequences
-    are cut into windows of so many. `dropout` is the share of numbers left out between layers while it is trained.
-    `item_start` says where the item table starts: at `random` vectors, or moved towards the `transitions` of training,
-    see `training/item_start.py`.
+    `kind` names the model, see docs/baselines.md. `dim` is the width of item vectors. A model reads the latest
+    `max_history` events, and longer training sequences are cut into windows of so many. `dropout` is the share of
+    numbers left out between layers while it is trained. `item_start` says where the item table starts: at `random`
+    vectors, or moved towards the `transitions` of training, see `training/item_start.py`.
     """
 
+    kind: str
     dim: PositiveInt = 64
     max_history: PositiveInt = 50
     dropout: Dropout = 0.0

@@ -10,6 +10,16 @@ from typing import Any
 
 from pydantic_core import CoreSchema, core_schema
 
+MODELS = {
+    "dimerec": "dimerec_tf.models.dimerec:DimeRec",
+    "gru4rec": "dimerec_tf.baselines.gru4rec:GRU4Rec",
+    "sasrec": "dimerec_tf.baselines.sasrec:SASRec",
+    "comirec": "dimerec_tf.baselines.multi_interest:ComiRec",
+    "mind": "dimerec_tf.baselines.multi_interest:MIND",
+    "mult_vae": "dimerec_tf.baselines.mult_vae:MultVAE",
+    "dreamrec": "dimerec_tf.baselines.dreamrec:DreamRec",
+    "diffurec": "dimerec_tf.baselines.diffurec:DiffuRec",
+}
 SCHEDULES = {
     "scaled_linear": "dimerec_tf.diffusion.schedule:scaled_linear",
     "truncated_linear": "dimerec_tf.diffusion.schedule:truncated_linear",

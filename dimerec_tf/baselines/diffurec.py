@@ -1,13 +1,15 @@
 """DiffuRec: the noised target is added to the history, and a Transformer estimates the target from both."""
 
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
 from dimerec_tf.baselines.approximator import Approximator
-from dimerec_tf.config_baselines import DiffuRecConfig
+from dimerec_tf.config_base import PositiveInt
+from dimerec_tf.config_baselines import GaussianDiffusionConfig, TransformerModelConfig
+from dimerec_tf.config_model import Dropout, ScheduleName, Weight
 from dimerec_tf.diffusion.schedule import build_schedule
 from dimerec_tf.diffusion.walk import walk_forward, walk_from_noise
 from dimerec_tf.layers.item_table import ItemTable
@@ -15,6 +17,30 @@ from dimerec_tf.layers.layer_norm import LayerNorm
 from dimerec_tf.layers.transformer import drop
 from dimerec_tf.models.base import Losses, SequenceModel
 from dimerec_tf.models.history import recent_events
+
+
+class DiffuRecDiffusionConfig(GaussianDiffusionConfig):
+    """DiffuRec's walk."""
+
+    num_steps: PositiveInt = 32
+    schedule: ScheduleName = "truncated_linear"
+
+
+class DiffuRecConfig(TransformerModelConfig):
+    """DiffuRec (arXiv 2304.00686): the noised target is added to every event of a Transformer; full softmax.
+
+    `noise_weight` is the mean and the deviation of each coordinate of the paper's lambda. `embedding_dropout` acts on
+    the vectors that the Transformer reads, `dropout` within it.
+    """
+
+    kind: Literal["diffurec"]
+    dim: PositiveInt = 128
+    dropout: Dropout = 0.1
+    embedding_dropout: Dropout = 0.3
+    blocks: PositiveInt = 4
+    heads: PositiveInt = 4
+    noise_weight: Weight = 0.001
+    diffusion: DiffuRecDiffusionConfig = DiffuRecDiffusionConfig()
 
 
 class DiffuRec(SequenceModel):
@@ -30,6 +56,8 @@ class DiffuRec(SequenceModel):
         counts: `[num_items + 1]`; its length says how many items there are.
         seed: of prefixes, dropout, steps, noise and lambda.
     """
+
+    config: DiffuRecConfig
 
     def __init__(self, config: DiffuRecConfig, counts: NDArray[np.int64], seed: int = 0) -> None:
         super().__init__(len(counts) - 1, {"softmax": 1.0}, seed)

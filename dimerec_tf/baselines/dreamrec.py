@@ -1,11 +1,16 @@
 """DreamRec: Gaussian diffusion of the next item's vector, guided by the history."""
 
+from typing import Annotated, Literal
+
 import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
+from pydantic import Field
 
 from dimerec_tf.baselines.dreamrec_denoiser import DreamRecDenoiser
-from dimerec_tf.config_baselines import DreamRecConfig
+from dimerec_tf.config_base import PositiveInt
+from dimerec_tf.config_baselines import GaussianDiffusionConfig, TransformerModelConfig
+from dimerec_tf.config_model import Dropout, ScheduleName, Weight
 from dimerec_tf.diffusion.schedule import build_schedule
 from dimerec_tf.diffusion.walk import walk_forward, walk_from_noise
 from dimerec_tf.layers.item_table import ItemTable
@@ -14,6 +19,29 @@ from dimerec_tf.layers.transformer import CausalTransformer
 from dimerec_tf.losses import reconstruction
 from dimerec_tf.models.base import Losses, SequenceModel
 from dimerec_tf.models.history import recent_events
+
+
+class DreamRecDiffusionConfig(GaussianDiffusionConfig):
+    """DreamRec's walk."""
+
+    num_steps: PositiveInt = 200
+    schedule: ScheduleName = "exponential"
+
+
+class DreamRecConfig(TransformerModelConfig):
+    """DreamRec (arXiv 2310.20453): Gaussian diffusion of the next item, guided without a classifier.
+
+    In training the guidance is left out with the probability `unconditional`; `guidance_weight` is the paper's w.
+    """
+
+    kind: Literal["dreamrec"]
+    dropout: Dropout = 0.1
+    item_start: Literal["random"] = "random"
+    blocks: PositiveInt = 1
+    heads: PositiveInt = 1
+    unconditional: Annotated[float, Field(ge=0, lt=1)] = 0.1
+    guidance_weight: Weight = 2.0
+    diffusion: DreamRecDiffusionConfig = DreamRecDiffusionConfig()
 
 
 class DreamRec(SequenceModel):
@@ -26,6 +54,8 @@ class DreamRec(SequenceModel):
         counts: `[num_items + 1]`; its length says how many items there are.
         seed: of item vectors, dropout, steps, noise and of where the guidance is left out.
     """
+
+    config: DreamRecConfig
 
     def __init__(self, config: DreamRecConfig, counts: NDArray[np.int64], seed: int = 0) -> None:
         super().__init__(len(counts) - 1, {"recon": 1.0}, seed)

@@ -1,13 +1,24 @@
 """GRU4Rec: a recurrent network reads the history."""
 
+from typing import Literal
+
 import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
 from dimerec_tf.baselines.softmax_model import SoftmaxModel
-from dimerec_tf.config_baselines import GRU4RecConfig
+from dimerec_tf.config_base import PositiveInt
+from dimerec_tf.config_baselines import SoftmaxModelConfig
 from dimerec_tf.layers.prefixes import whole_history
 from dimerec_tf.layers.transformer import drop
+
+
+class GRU4RecConfig(SoftmaxModelConfig):
+    """GRU4Rec (arXiv 1511.06939) with a sampled softmax; `hidden` is the width of each of the recurrent `layers`."""
+
+    kind: Literal["gru4rec"]
+    hidden: PositiveInt = 100
+    layers: PositiveInt = 1
 
 
 class GRU4Rec(SoftmaxModel):

@@ -1,12 +1,33 @@
 """Mult-VAE: a variational autoencoder of the bag of items."""
 
+from typing import Literal
+
 import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from dimerec_tf.config_baselines import MultVAEConfig
+from dimerec_tf.config_base import PositiveInt
+from dimerec_tf.config_model import Dropout, SequenceModelConfig, Weight
 from dimerec_tf.layers.transformer import drop
 from dimerec_tf.models.base import Losses, SequenceModel
+
+
+class MultVAEConfig(SequenceModelConfig):
+    """Mult-VAE (arXiv 1802.05814): a variational autoencoder of the bag of items.
+
+    `dim` is the width of the latent vector and `hidden` that of the two layers around it. The KL divergence gains its
+    weight `kl_weight` (the paper's beta) linearly over the first `anneal_steps` training steps. `max_history` cuts the
+    training windows, and each is a bag of its own; the bag of a query is the whole history.
+    """
+
+    kind: Literal["mult_vae"]
+    dim: PositiveInt = 200
+    max_history: PositiveInt = 1000
+    dropout: Dropout = 0.5
+    item_start: Literal["random"] = "random"
+    hidden: PositiveInt = 600
+    kl_weight: Weight = 0.2
+    anneal_steps: PositiveInt = 200_000
 
 
 class MultVAE(SequenceModel):
@@ -21,6 +42,8 @@ class MultVAE(SequenceModel):
         counts: `[num_items + 1]`; its length says how many items there are.
         seed: of dropout and eps.
     """
+
+    config: MultVAEConfig
 
     def __init__(self, config: MultVAEConfig, counts: NDArray[np.int64], seed: int = 0) -> None:
         super().__init__(len(counts) - 1, {"likelihood": 1.0, "kl": config.kl_weight}, seed)

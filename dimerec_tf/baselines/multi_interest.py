@@ -1,15 +1,40 @@
 """ComiRec and MIND: several vectors for each user."""
 
+from typing import Annotated, Literal
+
 import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
+from pydantic import Field
 
 from dimerec_tf.baselines.softmax_model import SoftmaxModel
-from dimerec_tf.config_baselines import ComiRecConfig, MINDConfig
+from dimerec_tf.config_base import PositiveInt
+from dimerec_tf.config_baselines import SoftmaxModelConfig
 from dimerec_tf.layers.guidance.dynamic_routing import DynamicRoutingInterest
 from dimerec_tf.layers.guidance.present import closest_interest, route_hard
 from dimerec_tf.layers.guidance.self_attentive import SelfAttentiveInterest
 from dimerec_tf.layers.transformer import drop
+
+
+class ComiRecConfig(SoftmaxModelConfig):
+    """ComiRec-SA and ComiRec-DR (arXiv 2005.09347): hard routing of `num_interests`, a sampled softmax.
+
+    `extractor` is `self_attentive` (SA) or `dynamic_routing` (DR).
+    """
+
+    kind: Literal["comirec"]
+    extractor: Literal["self_attentive", "dynamic_routing"] = "self_attentive"
+    num_interests: PositiveInt = 4
+
+
+class MINDConfig(SoftmaxModelConfig):
+    """MIND (arXiv 1904.08030): dynamic routing to `num_interests` with a shared map; label-aware attention is sharper
+    with `power`.
+    """
+
+    kind: Literal["mind"]
+    num_interests: PositiveInt = 4
+    power: Annotated[float, Field(gt=0)] = 2.0
 
 
 class ComiRec(SoftmaxModel):

@@ -1,14 +1,32 @@
 """SASRec: a causal Transformer reads the history."""
 
+from typing import Literal
+
 import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
 from dimerec_tf.baselines.softmax_model import SoftmaxModel
-from dimerec_tf.config_baselines import SASRecConfig
+from dimerec_tf.config_base import PositiveInt
+from dimerec_tf.config_baselines import SoftmaxModelConfig, TransformerModelConfig
+from dimerec_tf.config_model import Dropout
 from dimerec_tf.layers.prefixes import whole_history
 from dimerec_tf.layers.transformer import CausalTransformer
 from dimerec_tf.models.base import Losses
+
+
+class SASRecConfig(TransformerModelConfig, SoftmaxModelConfig):
+    """SASRec (arXiv 1808.09781).
+
+    `loss` is `binary`, as its authors' (one negative for each target, which may be another item of the history;
+    `negatives` does not apply to it), or a sampled `softmax`.
+    """
+
+    kind: Literal["sasrec"]
+    dropout: Dropout = 0.2
+    blocks: PositiveInt = 2
+    heads: PositiveInt = 1
+    loss: Literal["binary", "softmax"] = "softmax"
 
 
 class SASRec(SoftmaxModel):

@@ -4,10 +4,9 @@ from typing import Any
 
 import tensorflow as tf
 
-from dimerec_tf.baselines.diffurec import DiffuRec, split_at_random
-from dimerec_tf.baselines.dreamrec import DreamRec
-from dimerec_tf.baselines.multi_interest import ComiRec
-from dimerec_tf.config_baselines import ComiRecConfig, DiffuRecConfig, DreamRecConfig
+from dimerec_tf.baselines.diffurec import DiffuRec, DiffuRecConfig, split_at_random
+from dimerec_tf.baselines.dreamrec import DreamRec, DreamRecConfig
+from dimerec_tf.baselines.multi_interest import ComiRec, ComiRecConfig
 from dimerec_tf.config_model import NegativesConfig
 from dimerec_tf.layers.prefixes import whole_history
 from dimerec_tf.measuring.timing import medians

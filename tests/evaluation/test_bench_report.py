@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from dimerec_tf.baselines.sasrec import SASRecConfig
 from dimerec_tf.config import parse_config
-from dimerec_tf.config_baselines import SASRecConfig
 from dimerec_tf.config_data import DataConfig, SplitConfig
 from dimerec_tf.evaluation.bench_config import BenchConfig, BenchEvaluation, BenchModel, Comparison
 from dimerec_tf.evaluation.bench_page import markdown_page

@@ -12,7 +12,8 @@ from dimerec_tf.baselines.popularity import Popularity
 from dimerec_tf.config import Config, parse_config
 from dimerec_tf.export.load import ExportUnusable, load_model
 from dimerec_tf.export.save import RECORD, save_exact
-from dimerec_tf.models.registry import MODELS, build_model
+from dimerec_tf.models.registry import build_model
+from dimerec_tf.named_parts import MODELS
 from dimerec_tf.retrieval.exact import ModelScorer
 from tests.export.served import IDS, NUM_ITEMS
 

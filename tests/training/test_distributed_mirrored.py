@@ -7,7 +7,8 @@ import pytest
 import tensorflow as tf
 
 from dimerec_tf.config import parse_config
-from dimerec_tf.models.registry import MODELS, build_model
+from dimerec_tf.models.registry import build_model
+from dimerec_tf.named_parts import MODELS
 from tests import distributed_training as distributed
 from tests.distributed_training import SHARED_DRAWS, Run
 from tests.small_training import NUM_ITEMS, STEPS

@@ -8,9 +8,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from dimerec_tf.baselines.dreamrec import DreamRec
-from dimerec_tf.baselines.multi_interest import ComiRec
-from dimerec_tf.config_baselines import ComiRecConfig, DreamRecConfig
+from dimerec_tf.baselines.dreamrec import DreamRec, DreamRecConfig
+from dimerec_tf.baselines.multi_interest import ComiRec, ComiRecConfig
 from dimerec_tf.models.base import SequenceModel
 from dimerec_tf.training_benchmark.pieces import planned
 from dimerec_tf.training_benchmark.report import write_report
