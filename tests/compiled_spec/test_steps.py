@@ -17,8 +17,8 @@ from tfx_pipeline.examples import read_split
 BACKENDS: dict[str, type[Backend]] = {"kubeflow": Kubeflow, "vertex": Vertex}
 
 
-def backend(target: str, log: Path, root: Path) -> Backend:
-    spec = COMPILE[target](on_this_machine(cluster_config(log), root))
+def backend(target: str, log: Path, root: Path, **sections: Any) -> Backend:
+    spec = COMPILE[target](on_this_machine(cluster_config(log, **sections), root))
     return BACKENDS[target](spec, root / "runs")
 
 
@@ -66,7 +66,7 @@ def artifact(title: str, **values: Any) -> RuntimeArtifact:
 def test_a_log_becomes_a_pushed_model_that_the_next_one_is_compared_with(
     log: Path, tmp_path: Path, target: str
 ) -> None:
-    ran = backend(target, log, tmp_path)
+    ran = backend(target, log, tmp_path, model={"item_start": "random"})
     ran.run()
     summary = json.loads((tmp_path / "bucket" / "rejected_rows" / "dimerec" / "summary.json").read_text())
     assert sum(summary["rejected"].values()) == len(BAD_ROWS)

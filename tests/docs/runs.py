@@ -1,7 +1,7 @@
 """Which test runs which command of the documentation, by its first words; the longest entry that fits counts.
 
 `HERE` are run by `test_commands.py` itself, as they are printed. Of the others each option has to occur in one of the
-files that are named. `NOT_RUN` says why no test runs a command, and `NOT_GIVEN` why none gives an option.
+files that are named. `NOT_RUN` says why no test runs a command.
 """
 
 HERE = (
@@ -22,7 +22,7 @@ RUN_BY: dict[str, tuple[str, ...]] = {
     "dimerec dashboard": (
         "tests/test_cli_dashboard.py::test_without_a_run_one_sentence_says_what_to_name",
         "tests/e2e/test_pipeline_dashboard.py::test_every_page_opens_and_leads_to_the_others",
-        "tests/e2e/test_pipeline_dashboard.py::test_it_is_served_on_this_machine",
+        "tests/e2e/test_pipeline_dashboard.py::test_the_command_writes_titles_and_serves_until_it_is_interrupted",
     ),
     "dimerec data fetch": ("tests/data/test_cli_data.py::test_fetch_prints_files_counts_and_licence",),
     "dimerec demo": ("tests/e2e/test_demo.py::test_the_summary_has_it_all",),
@@ -80,11 +80,4 @@ NOT_RUN = {
     "ruff": "is a check of its own",
     "tensorboard": "stays open; tests/training/test_curves.py reads the files that it shows",
     "tensorflow_model_server": "no binary is at hand; tests/serving/deploy/test_tf_serving.py reads its files",
-}
-
-NOT_GIVEN = {
-    "dimerec bench-incremental --preset": "fetches a log, as `dimerec bench --preset` does by the same code",
-    "dimerec tune --preset": "fetches a log, as `dimerec bench --preset` does by the same code",
-    "dimerec dashboard --serve": "stays open; the server behind it is tested",
-    "dimerec dashboard --titles": "the pages are tested with titles that `dimerec recommend --titles` reads alike",
 }

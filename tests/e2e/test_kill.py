@@ -91,7 +91,9 @@ def test_killed_in_every_step_it_ends_with_the_same_result(log_config: tuple[Con
 
     assert any("Resuming training after epoch" in output for output in printed)
     outcome = read_outcome(disturbed.metadata)
-    assert outcome.metrics == expected.metrics
+    assert outcome.metrics.keys() == expected.metrics.keys()
+    for model, metrics in expected.metrics.items():
+        assert outcome.metrics[model] == pytest.approx(metrics, rel=1e-9), "more than the order of a sum"
     assert outcome.blessed and outcome.pushed_version == 1
     for export in (config.name, f"{config.name}_ivf", f"{config.name}_scann"):
         served = [_served_ids(export, work) for work in (quiet, disturbed)]

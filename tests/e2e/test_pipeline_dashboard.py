@@ -1,6 +1,10 @@
 """The dashboard of four runs, opened in a browser without a network."""
 
 import json
+import os
+import signal
+import subprocess
+import sys
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -182,6 +186,27 @@ def test_it_is_served_on_this_machine(folder: Path) -> None:
     finally:
         server.shutdown()
         server.server_close()
+
+
+def test_the_command_writes_titles_and_serves_until_it_is_interrupted(
+    first: Run, warm: Outcome, tmp_path: Path
+) -> None:
+    (tmp_path / "items.csv").write_text("item_id,title\n" + "".join(f"{id},{title}\n" for id, title in TITLES.items()))
+    options = ["--workdir", first.workdir, "--output", tmp_path / "pages", "--titles", tmp_path / "items.csv"]
+    process = subprocess.Popen(
+        [Path(sys.executable).with_name("dimerec"), "dashboard", *options, "--serve", "--port", "0"],
+        stdout=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "PYTHONUNBUFFERED": "1"},
+    )
+    assert process.stdout
+    try:
+        served = next(line for line in process.stdout if line.startswith("Serving it at "))
+        page = requests.get(served.split()[3] + "users.html", timeout=10).text
+        assert "The &lt;" in page
+    finally:
+        process.send_signal(signal.SIGINT)
+        assert process.wait(30) == 0
 
 
 def test_the_notebook_shows_the_same(first: Run, warm: Outcome) -> None:

@@ -7,7 +7,8 @@ import pytest
 from typer.testing import CliRunner
 
 from dimerec_tf.cli.main import app
-from dimerec_tf.config import DataConfig, parse_config
+from dimerec_tf.config import Config, DataConfig, load_preset, parse_config
+from dimerec_tf.errors import DimeRecError
 from dimerec_tf.evaluation.incremental import Yesterday
 from tests.e2e.small_log import write_log
 
@@ -68,3 +69,19 @@ def test_a_warm_start_is_measured_against_a_training_from_scratch(row: dict) -> 
     assert row["command"] == "dimerec bench-incremental --config ring.yaml --new 0.2 --seeds 1"
     assert row["warm_start"] == {"epochs": 3, "learning_rate": 0.01, "new_items": "cooccurring"}
     assert previous["HR@10"]["mean"] > 0 and "/" not in json.dumps({**row, "command": ""})
+
+
+def test_a_preset_is_measured_on_a_log_of_ones_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[tuple[Config, str, float]] = []
+
+    class Measured:
+        def __init__(self, settings: Config, dataset: str, new: float, *_: object) -> None:
+            asked.append((settings, dataset, new))
+            raise DimeRecError("enough")
+
+    monkeypatch.setattr("dimerec_tf.evaluation.incremental.Incremental", Measured)
+    options = ["--log", "my.csv", "--new", "0.1", "--output", str(tmp_path)]
+    result = CliRunner().invoke(app, ["bench-incremental", "--preset", "ml-100k", *options])
+    assert str(result.exception) == "enough"
+    (settings, dataset, new), shipped = asked[0], load_preset("ml-100k")
+    assert (dataset, new, settings.data.path, settings.training) == ("ml-100k", 0.1, "my.csv", shipped.training)

@@ -7,7 +7,9 @@ import pytest
 from typer.testing import CliRunner
 
 from dimerec_tf.cli.main import app
-from dimerec_tf.config import load_config, parse_config
+from dimerec_tf.config import Config, load_config, load_preset, parse_config
+from dimerec_tf.config_tuning import TuningConfig
+from dimerec_tf.errors import DimeRecError
 from dimerec_tf.evaluation.benchmark import Benchmark
 from tests.e2e.small_log import write_log
 
@@ -48,3 +50,19 @@ def test_the_best_of_some_trainings_becomes_a_configuration(tmp_path: Path, monk
     monkeypatch.setattr(Benchmark, "train", train)
     again = CliRunner().invoke(app, options, catch_exceptions=False)
     assert again.exit_code == 0 and pd.read_csv("out/trials.csv").equals(table)
+
+
+def test_a_preset_is_tuned_on_a_log_of_ones_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    searched: list[Config] = []
+
+    def search(settings: Config, *_: object) -> None:
+        searched.append(settings)
+        raise DimeRecError("enough")
+
+    monkeypatch.setattr("dimerec_tf.tuning.library.library_search", search)
+    options = ["--log", "my.csv", "--trials", "7", "--output", str(tmp_path)]
+    result = CliRunner().invoke(app, ["tune", "--preset", "ml-100k", *options])
+    assert str(result.exception) == "enough"
+    (settings,) = searched
+    assert (settings.data.path, settings.model) == ("my.csv", load_preset("ml-100k").model)
+    assert settings.tuning == TuningConfig(trials=7)
