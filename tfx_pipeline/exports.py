@@ -1,11 +1,9 @@
 """Where the exports of a trained model lie."""
 
-from pathlib import Path
-
 from tfx.dsl.io import fileio
 from tfx.types import artifact_utils
 from tfx.types.artifact import Artifact
-from tfx.utils import io_utils, path_utils
+from tfx.utils import path_utils
 
 from dimerec_tf.named_parts import INDEXES
 
@@ -22,11 +20,3 @@ def exports_of(models: list[Artifact]) -> dict[str, str]:
     exact = exact_export(models)
     indexed = {f"_{index}": f"{exact}-{index}" for index in INDEXES}
     return {"": exact, **{suffix: address for suffix, address in indexed.items() if fileio.isdir(address)}}
-
-
-def on_this_machine(address: str, folder: Path) -> Path:
-    """The directory at an address; in a bucket, its copy as the given folder."""
-    if "://" not in address:
-        return Path(address)
-    io_utils.copy_dir(address, str(folder))
-    return folder

@@ -10,11 +10,16 @@ from tfx.dsl.io import fileio
 from tfx.utils import io_utils
 
 
-def here(place: str) -> Path:
-    """A file or a directory, copied to this machine unless it is there."""
+def here(place: str, folder: Path | None = None) -> Path:
+    """A file or a directory, copied to this machine unless it is there.
+
+    Args:
+        place: its address.
+        folder: takes a copy; None for one that nobody removes.
+    """
     if "://" not in place:
         return Path(place)
-    copy = Path(tempfile.mkdtemp(), posixpath.basename(place))
+    copy = (folder or Path(tempfile.mkdtemp())) / posixpath.basename(place)
     (io_utils.copy_dir if fileio.isdir(place) else io_utils.copy_file)(place, str(copy))
     return copy
 

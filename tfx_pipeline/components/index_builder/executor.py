@@ -22,8 +22,8 @@ from dimerec_tf.export.save import save_indexed
 from dimerec_tf.retrieval.exact import ModelScorer
 from dimerec_tf.training.sequences import Sequences
 from tfx_pipeline.examples import sample_sequences
-from tfx_pipeline.exports import exact_export, on_this_machine
-from tfx_pipeline.places import written_here
+from tfx_pipeline.exports import exact_export
+from tfx_pipeline.places import here, written_here
 
 FACTS = ("index_settings", "index_recall", "index_build_seconds", "bytes")
 
@@ -47,7 +47,7 @@ class Executor(BaseExecutor):
         index, model = (artifact_utils.get_single_instance(output_dict[name]) for name in ("index", "model"))
         examples = artifact_utils.get_single_uri(input_dict["examples"])
         with TemporaryDirectory() as folder, written_here(index.uri) as index_dir, written_here(model.uri) as model_dir:
-            exact = on_this_machine(exact_export(input_dict["trained_model"]), Path(folder) / "export")
+            exact = here(exact_export(input_dict["trained_model"]), Path(folder))
             served = Path(path_utils.serving_model_dir(str(model_dir)))
             shutil.copytree(exact, served)
             _build(exact, served, index_dir, examples, index)

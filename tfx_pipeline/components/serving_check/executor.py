@@ -18,7 +18,8 @@ from dimerec_tf.errors import DimeRecError
 from dimerec_tf.export.servable import MODULE, ServingTask, ServingVerdict
 from tfx_pipeline.evaluation import TEST_SPLIT
 from tfx_pipeline.examples import sample_sequences
-from tfx_pipeline.exports import exports_of, on_this_machine
+from tfx_pipeline.exports import exports_of
+from tfx_pipeline.places import here
 
 VERDICT, SERVER_LOG = "verdict.json", "server.log"
 
@@ -45,7 +46,7 @@ class Executor(BaseExecutor):
         with TemporaryDirectory() as folder:
             task = ServingTask(
                 exports={
-                    f"{name}{suffix}": str(on_this_machine(export, Path(folder) / f"export{suffix}"))
+                    f"{name}{suffix}": str(here(export, Path(folder)))
                     for suffix, export in exports_of(input_dict["model"]).items()
                 },
                 histories=[history for _, history, _ in sampled],
