@@ -7,6 +7,7 @@ import pytest
 from tfx.components.pusher.executor import Executor as Pusher
 from tfx.types import Channel, standard_artifacts
 
+import serving
 from dimerec_tf.config import ConfigError, parse_config
 from dimerec_tf.config_pipeline_steps import ServingCheckConfig
 from dimerec_tf.errors import DimeRecError
@@ -98,6 +99,18 @@ def test_the_configuration_says_what_serves_a_model_before_a_push(steps: dict[st
     channels = Channel(standard_artifacts.Model), Channel(standard_artifacts.Examples)
     step = infra_validation(parse_config({"steps": steps}), *channels, "code")
     assert (step.id if step else None) == kind
+
+
+def test_another_server_is_another_check(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    channels = Channel(standard_artifacts.Model), Channel(standard_artifacts.Examples)
+
+    def version() -> object:
+        return ServingCheck(*channels, parse_config({}), "code").exec_properties["code_version"]
+
+    before = version()
+    assert version() == before
+    monkeypatch.setattr(serving, "__path__", [str(tmp_path)])
+    assert version() != before
 
 
 def test_infra_validator_asks_the_signature_that_takes_examples() -> None:

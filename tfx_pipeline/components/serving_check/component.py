@@ -1,5 +1,6 @@
 """Stands in for InfraValidator where there is no Docker: serves a model and judges how it answers."""
 
+import importlib
 from typing import ClassVar
 
 from tfx.dsl.components.base.base_component import BaseComponent
@@ -8,7 +9,9 @@ from tfx.types import BaseChannel, Channel, ComponentSpec
 from tfx.types.component_spec import ChannelParameter, ExecutionParameter
 from tfx.types.standard_artifacts import Examples, InfraBlessing, Model
 
+from dimerec_tf.code_version import code_version as code_version_of
 from dimerec_tf.config import Config
+from dimerec_tf.export.servable import MODULE
 from tfx_pipeline.components.serving_check.executor import Executor
 
 
@@ -41,7 +44,7 @@ class ServingCheck(BaseComponent):
             model: Trainer's.
             examples: ExampleGen's; requests ask after histories of its test split.
             config: `steps.serving_check` has the limits; `k` is `export.default_k`.
-            code_version: part of the cache key.
+            code_version: of the pipeline; part of the cache key, as is the server's.
         """
         spec = ServingCheckSpec(
             model=model,
@@ -49,7 +52,12 @@ class ServingCheck(BaseComponent):
             model_name=config.name,
             k=config.export.default_k,
             limits=config.steps.serving_check.model_dump_json(),
-            code_version=code_version,
+            code_version=f"{code_version}-{_server_version()}",
             blessing=Channel(type=InfraBlessing),
         )
         super().__init__(spec=spec)
+
+
+def _server_version() -> str:
+    """Of the files of the server's package, of which nothing is run."""
+    return code_version_of(importlib.import_module(MODULE.partition(".")[0]))
