@@ -1,11 +1,12 @@
-"""KServe's InferenceService.
+"""KServe's InferenceService, against the keys that KServe's own package lists and the schemas of Kubernetes.
 
-KServe's own definitions come with the package `kserve`, which needs other versions of pandas and protobuf than this
-project. The schema below states the part of v1beta1 that its documentation describes and these files may use: all
-other keys of a predictor are a pod's and all other keys of a model a container's, and go by Kubernetes' schemas.
+The package `kserve` needs other versions of pandas and protobuf than this project: `kserve_v1beta1.json` has what its
+models say of keys and types. They leave open what is Kubernetes': a predictor is a pod, and a model its container, each
+with some keys more.
 """
 
 import copy
+import json
 from pathlib import Path
 from typing import Any
 
@@ -15,63 +16,28 @@ import pytest
 
 from tests.serving.deploy.files import DEPLOY, documents
 
-COUNT = {"type": "integer", "minimum": 0}
-PREDICTOR = {
-    "minReplicas": COUNT,
-    "maxReplicas": COUNT,
-    "scaleTarget": COUNT,
-    "scaleMetric": {"enum": ["concurrency", "rps", "cpu", "memory"]},
-    "containerConcurrency": COUNT,
-    "timeout": COUNT,
-    "canaryTrafficPercent": {"type": "integer", "minimum": 0, "maximum": 100},
-    "model": {"type": "object", "required": ["modelFormat"]},
-}
-MODEL = {
-    "modelFormat": {
-        "type": "object",
-        "properties": {"name": {"type": "string"}, "version": {"type": "string"}},
-        "required": ["name"],
-        "additionalProperties": False,
-    },
-    "runtime": {"type": "string"},
-    "runtimeVersion": {"type": "string"},
-    "protocolVersion": {"enum": ["v1", "v2", "grpc-v1", "grpc-v2"]},
-    "storageUri": {"type": "string", "pattern": "^(pvc|gs|s3|https?|hdfs|oci|file)://"},
-}
-SERVICE = {
-    "type": "object",
-    "properties": {
-        "apiVersion": {"const": "serving.kserve.io/v1beta1"},
-        "kind": {"const": "InferenceService"},
-        "metadata": {"type": "object", "required": ["name"]},
-        "spec": {
-            "type": "object",
-            "properties": {"predictor": {"type": "object", "properties": PREDICTOR}},
-            "required": ["predictor"],
-            "additionalProperties": False,
-        },
-    },
-    "required": ["apiVersion", "kind", "metadata", "spec"],
-    "additionalProperties": False,
-}
+SCHEMA = json.loads(Path(__file__).with_name("kserve_v1beta1.json").read_text())
+OF_PREDICTORS = {"model", "minReplicas", "maxReplicas", "scaleTarget", "scaleMetric", "containerConcurrency", "timeout"}
+OF_MODELS = {"modelFormat", "runtime", "runtimeVersion", "protocolVersion", "storageUri"}
 FILES = sorted((DEPLOY / "kserve").glob("*.yaml"))
 
 
 def validate(service: dict[str, Any]) -> None:
     """Raises ValidationError for a service that KServe or Kubernetes would refuse."""
-    jsonschema.validate(service, SERVICE)
+    jsonschema.validate(service, SCHEMA)
     predictor = service["spec"]["predictor"]
-    model = predictor.get("model", {})
-    jsonschema.validate({key: value for key, value in model.items() if key in MODEL}, {"properties": MODEL})
-    spec = {key: value for key, value in predictor.items() if key not in PREDICTOR}
-    container = {"name": "kserve-container", **{key: value for key, value in model.items() if key not in MODEL}}
-    pod = {"containers": [container], **spec}
+    spec, model = (
+        {key: value for key, value in part.items() if key not in own}
+        for part, own in ((predictor, OF_PREDICTORS), (predictor.get("model", {}), OF_MODELS))
+    )
+    pod = {"containers": [{"name": "kserve-container", **model}], **spec}
     kubernetes_validate.validate({"apiVersion": "v1", "kind": "Pod", "metadata": {}, "spec": pod}, "1.34", strict=True)
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
 def test_services_are_valid(path: Path) -> None:
     (service,) = documents(path)
+    assert (service["apiVersion"], service["kind"]) == ("serving.kserve.io/v1beta1", "InferenceService")
     validate(service)
 
 
@@ -86,6 +52,14 @@ def test_an_unknown_key_would_be_found(path: tuple[str, ...], key: str) -> None:
         place = place[part]
     place[key] = "x"
     with pytest.raises(jsonschema.ValidationError, match=key):
+        validate(service)
+
+
+@pytest.mark.parametrize(("key", "value"), [("minReplicas", "two"), ("model", {"modelFormat": "tensorflow"})])
+def test_a_value_of_another_type_would_be_found(key: str, value: object) -> None:
+    (service,) = copy.deepcopy(documents(DEPLOY / "kserve" / "tf_serving.yaml"))
+    service["spec"]["predictor"][key] = value
+    with pytest.raises(jsonschema.ValidationError, match="is not of type"):
         validate(service)
 
 
