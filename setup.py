@@ -21,6 +21,7 @@ CORE = [
     "rich>=13",
     "scikit-learn>=1.3",
     "scipy>=1.10",
+    "setuptools<81",  # TensorBoard 2.16 imports pkg_resources
     "typer>=0.12",
 ]
 SERVING = [
@@ -40,6 +41,7 @@ PIPELINE = [
     "apache-beam==2.61.0",  # newer releases drop dill, which TFX 1.16 imports
     "jinja2>=3.1",
     "plotly>=6",
+    "tensorboard-plugin-wit==1.8.1",  # TFDV's view of statistics
 ]
 FIGURES = ["matplotlib>=3.8"]
 TUNING = [*FIGURES, "keras-tuner>=1.4.7,<2"]

@@ -64,6 +64,7 @@ RUN_BY: dict[str, tuple[str, ...]] = {
     "dimerec train": ("tests/cli/test_train.py::test_a_finished_training_is_not_done_again",),
     "dimerec tune": ("tests/tuning/test_cli_tune.py::test_the_best_of_some_trainings_becomes_a_configuration",),
     "mkdocs build": ("tests/docs/test_site.py::test_the_site_has_every_page_and_the_docstrings",),
+    "tensorboard": ("tests/training/test_curves.py::test_tensorboard_shows_them",),
     "python -m dimerec_tf.config_reference": ("tests/docs/test_configuration_page.py::test_the_page_is_up_to_date",),
 }
 
@@ -78,6 +79,5 @@ NOT_RUN = {
     "python -m serving.soak": "twenty minutes of an idle machine; tests/serving/faults/ does the same faults",
     "python -m tfx_pipeline.benchmark": "an hour; tests/tfx_pipeline/test_million_events.py runs the steps on its log",
     "ruff": "is a check of its own",
-    "tensorboard": "stays open; tests/training/test_curves.py reads the files that it shows",
     "tensorflow_model_server": "no binary is at hand; tests/serving/deploy/test_tf_serving.py reads its files",
 }

@@ -15,6 +15,7 @@ import pytest
 import requests
 from playwright.sync_api import Browser, Page, expect
 
+from dimerec_tf.data.protocols import SPLIT_NAMES
 from tests.browser import open_browser
 from tests.e2e.small_log import NUM_ITEMS, Run
 from tfx_pipeline.dashboard.runs import read_runs
@@ -156,6 +157,19 @@ def test_users_see_titles_and_the_next_item_is_marked(page: Page, folder: Path, 
         assert lists["sequential rules"][0] == TITLES[target], "the ring is what the rules count"
         assert len(lists["dimerec"]) == 10 and not set(lists["dimerec"]) & {TITLES[item] for item in history}
         assert TITLES[target] in section.locator("li.hit").all_inner_texts()
+
+
+def test_tfdvs_view_counts_the_examples_of_every_split(page: Page, folder: Path, warm: Outcome) -> None:
+    _open(page, folder, "data")
+    view = page.frame_locator("iframe.facets")
+    expect(view.get_by_text("target_item_id", exact=True)).to_be_visible()
+    for name in (*SPLIT_NAMES, "train of the previous run"):
+        expect(view.get_by_text(name, exact=True).first).to_be_visible()
+    for split in SPLIT_NAMES:
+        examples = sum(1 for _ in read_split(warm.examples_uri, split))
+        expect(view.get_by_text(f"{examples:,}", exact=True).first).to_be_visible()
+    view.get_by_label("Feature search (regex enabled)").fill("user")
+    expect(view.get_by_text("target_item_id", exact=True)).to_be_hidden()
 
 
 def test_drift_is_the_largest_difference_of_a_share(first: Run, warm: Outcome) -> None:

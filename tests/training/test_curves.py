@@ -1,9 +1,13 @@
 """What is written for TensorBoard, against numbers computed apart."""
 
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import numpy as np
 import pytest
+import requests
 import tensorflow as tf
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
@@ -45,6 +49,21 @@ def test_curves_show_the_training_and_do_not_touch_it(tmp_path: Path) -> None:
     rates = curves["learning_rate"]
     assert rates[130] == pytest.approx(0.5 * 3e-3 * (1 + np.cos(np.pi * 129 / 240)), rel=1e-5), "of the step just done"
     assert sum(curves[f"interests/share_{number}"][50] for number in (1, 2)) == pytest.approx(1)
+
+
+def test_tensorboard_shows_them(tmp_path: Path) -> None:
+    fit(small_config({"epochs": 1}), ring(), NUM_ITEMS, log_dir=tmp_path)
+    command = [Path(sys.executable).with_name("tensorboard"), "--logdir", tmp_path, "--port", "0"]
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+    assert process.stderr
+    try:
+        line = next(line for line in process.stderr if " at http://" in line)
+        url = line.split(" at ")[1].split()[0] + "data/plugin/scalars/tags"
+        tags = next(found for _ in range(100) if (found := requests.get(url, timeout=10).json()) or time.sleep(0.1))
+        assert "loss/gem" in tags["."]
+    finally:
+        process.terminate()
+        process.wait(30)
 
 
 def test_the_gradients_norm_is_that_of_the_training_loss_on_a_sample(tmp_path: Path) -> None:

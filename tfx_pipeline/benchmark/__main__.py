@@ -1,6 +1,5 @@
 """`python -m tfx_pipeline.benchmark`, or `make bench-pipeline`: measures the steps before training."""
 
-import json
 from pathlib import Path
 from typing import Annotated
 
@@ -9,8 +8,9 @@ from rich.console import Console
 
 from dimerec_tf.cli.main import catching_errors
 from dimerec_tf.environment import silence_native_logs
-from dimerec_tf.measuring.alone import measured_alone
+from dimerec_tf.measuring.alone import Rows, measured_alone
 from tfx_pipeline.benchmark.event_log import write_log
+from tfx_pipeline.benchmark.report import write_report
 from tfx_pipeline.benchmark.steps import MEASURED, measure
 
 console = Console()
@@ -21,6 +21,9 @@ def main(
         "build/bench-pipeline"
     ),
     results: Annotated[Path, typer.Option(help="JSON file to write.")] = Path("docs/benchmarks/pipeline.json"),
+    page: Annotated[Path, typer.Option(help="Page to write; its plot goes to images/pipeline beside it.")] = Path(
+        "docs/pipeline_benchmark.md"
+    ),
     events: Annotated[list[int], typer.Option(min=1000, help="Size of a log; may be given several times.")] = [  # noqa: B006
         1_000_000,
         10_000_000,
@@ -32,10 +35,10 @@ def main(
     Finished measurements are kept in the output directory: started again, the benchmark goes on with the next one.
     Nothing else should run on the machine meanwhile.
 
-    Example: python -m tfx_pipeline.benchmark --events 1000000 --workers 1 --results build/pipeline.json
+    Example: python -m tfx_pipeline.benchmark --events 1000000 --workers 1 --results build/p.json --page build/p.md
     """
     silence_native_logs()
-    rows = []
+    measured: Rows = {"pipeline": []}
     for size in events:
         log = output.resolve() / f"log-{size}"
         if not log.exists():
@@ -45,10 +48,10 @@ def main(
             for component in MEASURED:
                 console.print(f"{size:,} events, {component}, workers: {number}", highlight=False)
                 kept = work / f"{component}.json"
-                rows += measured_alone(kept, measure, log, work, component, size, number)["pipeline"]
-    results.parent.mkdir(parents=True, exist_ok=True)
-    results.write_text(json.dumps(rows, indent=2) + "\n", encoding="utf-8")
-    console.print(f"Written to {results}.", soft_wrap=True)
+                rows = measured_alone(kept, measure, log, work, component, size, number)
+                measured["pipeline"] += rows["pipeline"]
+    write_report(measured, results, page)
+    console.print(f"Written to {results} and {page}.", soft_wrap=True)
 
 
 if __name__ == "__main__":

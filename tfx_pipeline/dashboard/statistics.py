@@ -1,7 +1,4 @@
-"""What TFDV says of a run's splits, and how far their items lie from other splits'.
-
-TFDV's own view is Facets, which it loads from the internet and no package ships; these are the numbers it would show.
-"""
+"""What TFDV says of a run's splits, and how far their items lie from other splits'."""
 
 from pathlib import Path
 from typing import NamedTuple
@@ -51,6 +48,12 @@ class Drift(NamedTuple):
 def load_split(statistics: Path, split: str) -> statistics_pb2.DatasetFeatureStatisticsList:
     """StatisticsGen's output for a split."""
     return tfdv.load_stats_binary(str(statistics / f"Split-{split}" / "FeatureStats.pb"))
+
+
+def all_splits(statistics: Path, previous: Path | None) -> dict[str, statistics_pb2.DatasetFeatureStatisticsList]:
+    """Those of a run, and the training split of the previous one, if there is one."""
+    splits = {split: load_split(statistics, split) for split in SPLIT_NAMES}
+    return splits | ({"train of the previous run": load_split(previous, SPLIT_NAMES[0])} if previous else {})
 
 
 def describe(statistics: Path) -> list[FeatureStatistics]:

@@ -10,11 +10,14 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from plotly.offline import get_plotlyjs
 
 from tfx_pipeline.dashboard import pages
+from tfx_pipeline.dashboard.facets import facets_page, write_script
 from tfx_pipeline.dashboard.runs import read_runs
+from tfx_pipeline.dashboard.statistics import all_splits
 
 INDEX = "index.html"
 # A page's file, title and template have one name.
 NAVIGATION = {"index": "Overview", "slices": "Slices", "runs": "Runs", "data": "Data", "users": "Users"}
+FACETS = "facets.html"  # within the page `data`
 ASSETS = "assets"
 
 
@@ -52,6 +55,8 @@ def write_dashboard(metadata_path: Path, output: Path, titles: dict[str, str]) -
             page=name, title=NAVIGATION[name], navigation=NAVIGATION, assets=ASSETS, run=newest, **_complete(content)
         )
         (output / f"{name}.html").write_text(text, encoding="utf-8")
+    splits = all_splits(newest.statistics, previous.statistics if previous else None)
+    (output / FACETS).write_text(facets_page(splits, ASSETS), encoding="utf-8")
     return output / INDEX
 
 
@@ -60,9 +65,10 @@ def _complete(content: dict[str, Any]) -> dict[str, Any]:
 
 
 def _write_assets(folder: Path) -> None:
-    """Our style and scripts, Plotly, and TFMA's web components as its package ships them."""
+    """Our style and scripts, Plotly, and the web components of TFMA and TFDV as packages ship them."""
     folder.mkdir(exist_ok=True)
     for file in resources.files("tfx_pipeline.dashboard").joinpath("static").iterdir():
         (folder / file.name).write_bytes(file.read_bytes())
     (folder / "plotly.min.js").write_text(get_plotlyjs(), encoding="utf-8")
     shutil.copyfile(Path(tfma.__file__).parent / "static" / "vulcanized_tfma.js", folder / "vulcanized_tfma.js")
+    write_script(folder)
