@@ -76,6 +76,12 @@ def test_an_ivf_answer_does_not_depend_on_the_batch() -> None:
     assert alone == ids(ivf, HISTORIES, NOTHING)
 
 
+def test_no_query_finds_nothing() -> None:
+    index = make_retriever("ivf", make_scorer(NUM_ITEMS), leaves=20, searched=2).index
+    scores, rows = index.candidates(tf.zeros([0, 8]))
+    assert scores.shape == rows.shape == (0, index.num_candidates)
+
+
 def test_leaves_with_too_few_items_give_no_shorter_answer(name: IndexName) -> None:
     small = make_retriever(name, make_scorer(200), leaves=40, searched=1)
     found = ids(small, HISTORIES % 200 + 1, NOTHING)
