@@ -8,8 +8,10 @@ import pytest
 from google.protobuf.json_format import MessageToDict, ParseDict
 from kfp.pipeline_spec.pipeline_spec_pb2 import ExecutorInput, PipelineSpec, RuntimeArtifact
 
+from dimerec_tf.cli.presets import load_preset_with_data
+from dimerec_tf.config import with_values
 from tests.compiled_spec.backend import Backend, Kubeflow, StepFailed, Vertex
-from tests.compiled_spec.conftest import COMPILE, cluster_config, on_this_machine
+from tests.compiled_spec.conftest import CLUSTER, COMPILE, cluster_config, on_this_machine
 from tests.e2e.small_log import BAD_ROWS
 from tfx_pipeline.cluster import runtime_values
 from tfx_pipeline.examples import read_split
@@ -84,3 +86,14 @@ def test_a_log_becomes_a_pushed_model_that_the_next_one_is_compared_with(
     compared = MessageToDict(ran.outputs["Evaluator-dimerec"]["blessing"][0].metadata)
     assert compared["blessed"] == 0 and compared["baseline_model_id"]
     assert [version.name for version in (tmp_path / "models" / "dimerec").iterdir()] == ["1"]
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(7200)
+def test_the_demos_log_becomes_a_pushed_model(tmp_path: Path) -> None:
+    config = with_values(load_preset_with_data("ml-100k", None, None), {"cluster": CLUSTER})
+    ran = Kubeflow(COMPILE["kubeflow"](on_this_machine(config, tmp_path)), tmp_path / "runs")
+    ran.run()
+    pushed = MessageToDict(ran.outputs["Pusher"]["pushed_model"][0].metadata)
+    assert pushed["pushed"] == 1 and pushed["pushed_version"] == "1"
+    assert len(list(read_split(ran.outputs["SequenceExampleGen"]["examples"][0].uri, "test"))) == 943
