@@ -207,8 +207,9 @@ def test_the_command_writes_titles_and_serves_until_it_is_interrupted(
 ) -> None:
     (tmp_path / "items.csv").write_text("item_id,title\n" + "".join(f"{id},{title}\n" for id, title in TITLES.items()))
     options = ["--workdir", first.workdir, "--output", tmp_path / "pages", "--titles", tmp_path / "items.csv"]
+    heeding = ["env", "--default-signal=INT"]  # also where what started the tests ignores Ctrl-C, as shells' `&` does
     process = subprocess.Popen(
-        [Path(sys.executable).with_name("dimerec"), "dashboard", *options, "--serve", "--port", "0"],
+        [*heeding, Path(sys.executable).with_name("dimerec"), "dashboard", *options, "--serve", "--port", "0"],
         stdout=subprocess.PIPE,
         text=True,
         env={**os.environ, "PYTHONUNBUFFERED": "1"},
