@@ -36,7 +36,7 @@ def _validated(values: Any) -> SequenceModelConfig:
     if not isinstance(values, dict):
         raise ValueError("a mapping is needed")
     kind = values.get("kind", OWN_KIND)
-    if kind not in MODELS:
+    if not isinstance(kind, str) or kind not in MODELS:
         raise ValueError(f"kind must be one of {', '.join(MODELS)}")
     return _section(kind).model_validate(values)
 

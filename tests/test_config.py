@@ -21,6 +21,9 @@ def test_an_unknown_key_is_an_error_that_names_it() -> None:
     ("values", "named"),
     [
         ({"model": {"dim": 0}}, "model.dim"),
+        ({"model": {"kind": "gru4rec", "hidden": 0}}, "model.hidden"),
+        ({"model": {"kind": ["gru4rec"]}}, "kind must be one of dimerec, gru4rec"),
+        ({"model": 3}, "a mapping is needed"),
         ({"model": {"diffusion": {"num_steps": 5, "reverse_steps": 6}}}, "more than num_steps, 5"),
         ({"evaluation": {"top_k": [20]}}, "must contain 10"),
         ({"evaluation": {"top_k": [10, 500]}}, "export.max_k is 100"),

@@ -50,10 +50,16 @@ def load_split(statistics: Path, split: str) -> statistics_pb2.DatasetFeatureSta
     return tfdv.load_stats_binary(str(statistics / f"Split-{split}" / "FeatureStats.pb"))
 
 
+def load_splits(statistics: Path) -> dict[str, statistics_pb2.DatasetFeatureStatisticsList]:
+    """StatisticsGen's output by split."""
+    return {split: load_split(statistics, split) for split in SPLIT_NAMES}
+
+
 def all_splits(statistics: Path, previous: Path | None) -> dict[str, statistics_pb2.DatasetFeatureStatisticsList]:
     """Those of a run, and the training split of the previous one, if there is one."""
-    splits = {split: load_split(statistics, split) for split in SPLIT_NAMES}
-    return splits | ({"train of the previous run": load_split(previous, SPLIT_NAMES[0])} if previous else {})
+    return load_splits(statistics) | (
+        {"train of the previous run": load_split(previous, SPLIT_NAMES[0])} if previous else {}
+    )
 
 
 def describe(statistics: Path) -> list[FeatureStatistics]:
@@ -68,7 +74,7 @@ def describe(statistics: Path) -> list[FeatureStatistics]:
 
 def drifts(statistics: Path, previous: Path | None) -> list[Drift]:
     """The later splits against training, and each split against that of the previous run, if there is one."""
-    own = {split: load_split(statistics, split) for split in SPLIT_NAMES}
+    own = load_splits(statistics)
     pairs = [(split, own[split], "train", own["train"]) for split in SPLIT_NAMES[1:]]
     if previous:
         pairs += [(split, own[split], f"{split} of the previous run", load_split(previous, split)) for split in own]
