@@ -7,13 +7,13 @@ from numpy.typing import NDArray
 from dimerec_tf.retrieval.approximate import ApproximateRetriever
 from dimerec_tf.training.sequences import Sequences
 
-HISTORIES = 256
+HISTORIES = 1024
 BATCH = 32
 DEPTH = 50
 
 
 def sample_histories(sequences: Sequences, max_history: int) -> NDArray[np.int64]:
-    """The latest events of up to 256 sequences, taken evenly: rows `[histories, max_history]`, zeros after the end."""
+    """The latest events of at most 1,024 sequences, taken evenly: rows `[histories, max_history]`, zeros last."""
     filled = np.flatnonzero(np.diff(sequences.splits))
     chosen = filled[np.unique(np.linspace(0, len(filled) - 1, min(HISTORIES, len(filled))).astype(np.int64))]
     histories = np.zeros([len(chosen), max_history], np.int64)

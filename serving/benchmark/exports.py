@@ -79,7 +79,7 @@ class Exports:
         return config.model_copy(update={"data": config.data.model_copy(update={"items_path": ""})})
 
     def histories(self, catalogue: int, seed: int) -> NDArray[np.int64]:
-        """Histories of the log as rows of a catalogue of that size, `[256, length]`."""
+        """Histories of the log as rows of a catalogue of that size, `[histories, length]`."""
         sampled = sample_histories(self._kept.benchmark.sequences, self._config.model.max_history)
         return self._enlarged(catalogue).histories(np.minimum(sampled, catalogue), seed)
 

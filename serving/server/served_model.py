@@ -196,8 +196,8 @@ class ServedModel:
         with self._lock:
             lease.users -= 1
             last = lease.retired and lease.users == 0
-        if last:
-            self._unload(lease)
+        if last:  # by a thread of its own: the answer of this last request must not wait for it
+            threading.Thread(target=self._unload, args=(lease,), name=f"unload-{self.name}").start()
 
     def _unload(self, lease: Lease) -> None:
         lease.loaded.close()

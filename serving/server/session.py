@@ -12,9 +12,10 @@ from pathlib import Path
 
 import grpc
 import numpy as np
-from tensorflow.core.protobuf import config_pb2, meta_graph_pb2
+from tensorflow.core.protobuf import config_pb2
 
 from serving.server.c_api import Output, quick, slow
+from serving.server.meta_graph import read_meta_graph
 from serving.server.native_tensors import delete_tensor, new_tensor, taken_array
 
 # The thread that calls computes: as many calls run at once as there are threads, so that handing the parts of one to
@@ -65,7 +66,7 @@ class Session:
             quick.TF_DeleteBuffer(meta_graph)
         self._free = weakref.finalize(self, _free, self._session, self._graph)
         self._free.atexit = False  # threads may be running it still
-        self.meta_graph = _without_graph(content)
+        self.meta_graph = read_meta_graph(content)
 
     def prepare(self, feeds: Sequence[tuple[str, int]], fetches: Sequence[str]) -> Run:
         """What computes the fetches from an array for each feed.
@@ -143,15 +144,6 @@ def _tensors(arrays: Sequence[np.ndarray], types: Sequence[int]) -> Iterator[lis
     finally:
         for tensor in made:
             delete_tensor(tensor)
-
-
-def _without_graph(content: bytes) -> meta_graph_pb2.MetaGraphDef:
-    meta_graph = meta_graph_pb2.MetaGraphDef.FromString(content)
-    meta_graph.ClearField("graph_def")
-    meta_graph.ClearField("object_graph_def")
-    kept = meta_graph_pb2.MetaGraphDef()
-    kept.CopyFrom(meta_graph)  # a message keeps the memory of fields that were cleared
-    return kept
 
 
 def _free(session: int, graph: int) -> None:

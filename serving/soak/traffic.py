@@ -56,6 +56,8 @@ class Traffic:
         self._questions = exports.questions()
         self._url = f"http://{rest_address}/v1/models/{NAME}:predict"
         self._channel = grpc.insecure_channel(address, options=OPTIONS)
+        # A subscriber's thread attends to a new connection; while every call fails at once, nothing else does.
+        self._channel.subscribe(lambda state: None)
         self._stub = prediction_service_pb2_grpc.PredictionServiceStub(self._channel)
         self._session = requests.Session()
         self._stopping = threading.Event()

@@ -184,8 +184,8 @@ def test_items_of_a_leaf_lie_closer_together_than_others() -> None:
 
 
 def test_histories_for_the_recall_are_the_latest_events_of_sequences_all_over_the_log() -> None:
-    sequences = Sequences.from_lists([[1, 2, 3, 4], [], [5], *([[7]] * 600)])
+    sequences = Sequences.from_lists([[1, 2, 3, 4], [], [5], *([[7]] * 2000)])
     histories = sample_histories(sequences, 3)
-    assert histories.shape == (256, 3)
+    assert histories.shape == (1024, 3)
     assert histories[0].tolist() == [2, 3, 4] and histories[-1].tolist() == [7, 0, 0]
     assert sample_histories(Sequences.from_lists([[1], [2, 3]]), 2).tolist() == [[1, 0], [2, 3]]

@@ -8,6 +8,7 @@ import numpy as np
 import psutil
 import pytest
 import tensorflow as tf
+from tensorflow.core.protobuf import saved_model_pb2
 
 from serving.server.session import Run, Session, TensorFlowError
 
@@ -52,7 +53,14 @@ def _inputs(number: float, text: bytes) -> list[np.ndarray]:
 def test_it_computes_what_the_model_does(session: Session) -> None:
     product, twice = _prepared(session)(_inputs(3, b"ab"))
     assert product.tolist() == [6.0] and twice.tolist() == [b"abab"]
-    assert not session.meta_graph.HasField("graph_def")
+
+
+def test_it_knows_all_of_the_meta_graph_but_the_graph(path: Path, session: Session) -> None:
+    whole = saved_model_pb2.SavedModel.FromString((path / "saved_model.pb").read_bytes()).meta_graphs[0]
+    assert whole.HasField("graph_def") and len(whole.ListFields()) > 3
+    for field in ("graph_def", "object_graph_def"):
+        whole.ClearField(field)
+    assert session.meta_graph == whole
 
 
 def test_threads_do_not_get_each_others_answers(session: Session) -> None:
