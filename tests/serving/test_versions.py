@@ -56,13 +56,24 @@ def _swap_under_load(own_server: Stubs, own_base: Path) -> None:
     until(lambda: own_server.states() == {1: State.END, 2: State.END, 10: State.AVAILABLE})
 
 
-def test_the_old_version_is_freed_after_its_last_request(own_server: Stubs, own_base: Path) -> None:
+def test_the_old_version_is_freed_after_its_last_request_which_does_not_wait_for_it(
+    own_server: Stubs, own_base: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    may_free, close = threading.Event(), loader.LoadedVersion.close
+
+    def close_late(version: loader.LoadedVersion) -> None:
+        assert may_free.wait(TIMEOUT)
+        close(version)
+
+    monkeypatch.setattr(loader.LoadedVersion, "close", close_late)
     running = own_server.predictions.Predict.future(slow_request(8.0), timeout=TIMEOUT)
     until(lambda: own_server.users() == 1)
     save_toy(own_base, 2)
     until(lambda: own_server.states() == {1: State.UNLOADING, 2: State.AVAILABLE})
     assert own_server.answered_by() == 2
     assert running.result().model_spec.version.value == 1
+    assert own_server.states() == {1: State.UNLOADING, 2: State.AVAILABLE}
+    may_free.set()
     until(lambda: own_server.states() == {1: State.END, 2: State.AVAILABLE})
 
 
