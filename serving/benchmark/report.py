@@ -27,7 +27,7 @@ measured on another."""
 
 TARGETS_TEXT = "Ratios of measurements of one run; what was not measured is missing."
 
-SEARCH_TEXT = """Median milliseconds for the best 50 items, in one process, the searches taking turns: matmul and top-k
+SEARCH_TEXT = """Median milliseconds for the best 50 items, in one process, in turns of changing order: matmul and top-k
 (`exact`), the partitioned index (`ivf`), TFRS' ScaNN layer (`scann`). Both indexes search as many leaves as find 98 %
 on tuning queries."""
 
