@@ -1,6 +1,6 @@
 """What a SavedModel says of its graph, read without the graph.
 
-Parsing a graph of thousands of nodes would keep Python's lock for ten milliseconds, while requests wait.
+Parsing a graph of thousands of nodes would keep Python's lock in one long call, while requests wait.
 """
 
 from collections.abc import Iterator
