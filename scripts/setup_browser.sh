@@ -1,8 +1,10 @@
 #!/usr/bin/env bash
 # Puts the headless Chromium that tests open pages with into a virtual environment: setup_browser.sh VENV
-# It comes from npm with the libraries and fonts it needs, so that no system package is asked for.
+# It comes from npm with the libraries and fonts it needs, so that no system package is asked for. The last step draws
+# a page and looks for letters in the picture.
 set -euo pipefail
 venv=$(cd "$1" && pwd)
+project=$PWD
 browser=$venv/browser
 export PATH="$venv/bin:$PATH"
 rm -rf "$browser" && mkdir "$browser"
@@ -17,3 +19,17 @@ fi
 AWS_EXECUTION_ENV=AWS_Lambda_nodejs22.x TMPDIR="$browser" \
   node -e "import('@sparticuz/chromium').then((chromium) => chromium.default.executablePath())"
 rm -rf node_modules
+# The package's own configuration names places of a Lambda machine. "relative" is the folder that this file lies in.
+cat >fonts/fonts.conf <<'XML'
+<?xml version="1.0"?>
+<!DOCTYPE fontconfig SYSTEM "fonts.dtd">
+<fontconfig>
+  <dir prefix="relative">fonts</dir>
+  <cachedir prefix="xdg">fontconfig</cachedir>
+</fontconfig>
+XML
+cd "$project"
+if ! "$venv/bin/python" -m tests.browser; then
+  echo "The browser in $browser cannot draw a page; the lines above say why. Tests that open pages would fail." >&2
+  exit 1
+fi
