@@ -16,6 +16,7 @@ CORE = [
     "pandas>=1.5,<3",
     "psutil>=5.9",
     "pyarrow>=10",
+    "pyarrow-hotfix>=0.7",  # refuses Parquet files that carry Python, which pyarrow before 14.0.1 would run
     "pydantic>=2.7",
     "pyyaml>=6",
     "rich>=13",

@@ -1,5 +1,6 @@
 """Categories of items, from a file beside the log."""
 
+import csv
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
@@ -117,5 +118,5 @@ def _lines(data: DataConfig) -> Iterator[tuple[int, str, str]]:
                 yield from zip(block.numbers.tolist(), *(column.to_pylist() for column in block.columns), strict=True)
     except ItemsError:
         raise
-    except (OSError, ValueError, pa.ArrowException) as error:
+    except (OSError, ValueError, csv.Error, pa.ArrowException) as error:
         raise ItemsError(f"The item file {file} cannot be read: {error}. Check data.items_path.") from error

@@ -11,11 +11,11 @@ from typing import IO, Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from dimerec_tf.config_data import PLACEHOLDERS, DataConfig
 from dimerec_tf.data.csv_lines import BadLine, LineReader
+from dimerec_tf.data.parquet import open_parquet
 from dimerec_tf.data.rejects import BAD_TIME, BROKEN_ITEM, MISSING_ITEM, MISSING_USER, RejectedRow
 from dimerec_tf.data.times import Times, parse_times
 from dimerec_tf.errors import DimeRecError
@@ -152,7 +152,7 @@ def _text_blocks(file: str, stream: IO[bytes], data: DataConfig) -> Iterator[_Bl
 
 
 def _parquet_blocks(file: str, stream: IO[bytes], data: DataConfig) -> Iterator[_Block]:
-    parquet = pq.ParquetFile(stream)
+    parquet = open_parquet(stream)
     names = parquet.schema_arrow.names
     wanted = [names[i] for i in _find_columns(file, names, data)]
     first_row = 1

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import tensorflow as tf
 
+from dimerec_tf.data.parquet import open_parquet
 from dimerec_tf.errors import DimeRecError
 
 Unit = Literal["user_id", "request_id"]
@@ -87,7 +88,8 @@ def read_outcomes(path: Path, unit: Unit) -> pd.DataFrame:
     columns = [unit, "item_id"]
     try:
         if path.suffix == ".parquet":
-            clicks = pd.read_parquet(path, columns=columns)
+            with path.open("rb") as stream:
+                clicks = open_parquet(stream).read(columns).to_pandas()[columns]
         else:
             clicks = pd.read_csv(path, usecols=columns, dtype=str, keep_default_na=False, na_values=[""])
     except (OSError, ValueError, KeyError) as error:

@@ -20,6 +20,7 @@ from dimerec_tf.data.log_reader import LogError
 from dimerec_tf.data.protocols import SPLIT_NAMES, UserExample
 from dimerec_tf.data.rejects import TooManyBadRows
 from dimerec_tf.data.splits import load_splits
+from tests.parquet_with_code import write_with_code
 from tfx_pipeline.components.sequence_example_gen.component import SequenceExampleGen, input_place
 from tfx_pipeline.components.sequence_example_gen.driver import Driver
 from tfx_pipeline.components.sequence_example_gen.events import AddTimes, ReadEvents, ResolveBoundaries, SplitUser
@@ -269,3 +270,12 @@ def test_input_place_of_files_directories_and_addresses(log):
 )
 def test_steps_survive_pickling_for_workers(step):
     assert type(dill.loads(dill.dumps(step))).__module__ == type(step).__module__
+
+
+def test_a_parquet_log_that_carries_python_is_refused_and_does_not_run(tmp_path):
+    columns = {"user_id": ["ann", "ann"], "item_id": ["x", "y"], "timestamp": [1, 2]}
+    marker = tmp_path / "marker"
+    log = write_with_code(tmp_path / "log.parquet", marker, columns)
+    with pytest.raises(LogError, match=r"log\.parquet cannot be read: a column of it is of a Python type"):
+        run(DataConfig(path=str(log)), tmp_path)
+    assert not marker.exists()

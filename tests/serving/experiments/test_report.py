@@ -12,6 +12,7 @@ from serving.experiments.buckets import Bucket, parse_buckets
 from serving.experiments.difference import ratio_difference
 from serving.experiments.exposures import Unit, read_exposures, read_outcomes
 from serving.experiments.report import Report, report
+from tests.parquet_with_code import write_with_code
 from tests.serving.experiments.logs import write_exposures
 
 HALVES = parse_buckets(["old=1", "new=1"])
@@ -152,13 +153,18 @@ def test_outcomes_without_their_columns_are_refused(tmp_path: Path) -> None:
     (tmp_path / "clicks.csv").write_text("user_id,item\nann,a\n")
     (tmp_path / "clicks.parquet").write_bytes(b"no parquet")
     (tmp_path / "holes.csv").write_text("user_id,item_id\nann,\n")
+    pd.DataFrame({"user_id": ["ann"], "item": ["a"]}).to_parquet(tmp_path / "other.parquet")
+    write_with_code(tmp_path / "code.parquet", tmp_path / "marker", {"user_id": ["ann"], "item_id": ["a"]})
     for name, message in (
         ("clicks.csv", "cannot be read"),
         ("clicks.parquet", "cannot be read"),
         ("holes.csv", "without"),
+        ("other.parquet", "cannot be read"),
+        ("code.parquet", "code.parquet cannot be read: a column of it is of a Python type"),
     ):
         with pytest.raises(DimeRecError, match=message):
             read_outcomes(tmp_path / name, "user_id")
+    assert not (tmp_path / "marker").exists()
 
 
 def test_ids_that_look_like_numbers_stay_as_they_are(tmp_path: Path) -> None:
