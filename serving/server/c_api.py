@@ -4,11 +4,21 @@ The functions of `quick` keep Python's lock, those of `slow` give it up for as l
 """
 
 import ctypes
+from collections.abc import Iterator
+from contextlib import contextmanager
 from ctypes import POINTER, c_char_p, c_int, c_int64, c_size_t, c_void_p
 from pathlib import Path
 from typing import Any
 
 import tensorflow as tf
+
+
+class TensorFlowError(Exception):
+    """What TensorFlow refused or failed at. `code` is the number of the gRPC status that describes it."""
+
+    def __init__(self, code: int, message: str) -> None:
+        super().__init__(message)
+        self.code = code
 
 
 class Output(ctypes.Structure):
@@ -43,10 +53,9 @@ _QUICK: dict[str, tuple[Any, tuple[Any, ...]]] = {
     "TF_Dim": (c_int64, (c_void_p, c_int)),
     "TF_TensorByteSize": (c_size_t, (c_void_p,)),
     "TF_TensorData": (c_void_p, (c_void_p,)),
-    "TF_StringCopy": (None, (c_void_p, c_char_p, c_size_t)),
+    "TF_TensorFromProto": (None, (POINTER(Buffer), c_void_p, c_void_p)),
     "TF_StringGetDataPointer": (c_void_p, (c_void_p,)),
     "TF_StringGetSize": (c_size_t, (c_void_p,)),
-    "TF_StringDealloc": (None, (c_void_p,)),
 }
 _SLOW: dict[str, tuple[Any, tuple[Any, ...]]] = {
     "TF_LoadSessionFromSavedModel": (
@@ -86,3 +95,20 @@ def _declared(library: ctypes.CDLL, functions: dict[str, tuple[Any, tuple[Any, .
 _PATH = str(Path(tf.sysconfig.get_lib()) / "libtensorflow_cc.so.2")
 quick = _declared(ctypes.PyDLL(_PATH), _QUICK)
 slow = _declared(ctypes.CDLL(_PATH), _SLOW)
+
+
+@contextmanager
+def checked() -> Iterator[int]:
+    """A status for the call in the block, which raises what it says.
+
+    Raises:
+        TensorFlowError: the call failed.
+    """
+    status = quick.TF_NewStatus()
+    try:
+        yield status
+        code = quick.TF_GetCode(status)
+        if code:
+            raise TensorFlowError(code, quick.TF_Message(status).decode(errors="replace"))
+    finally:
+        quick.TF_DeleteStatus(status)

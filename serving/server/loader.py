@@ -7,8 +7,9 @@ import grpc
 import tensorflow as tf
 from tensorflow.core.protobuf import meta_graph_pb2
 
+from serving.server.c_api import TensorFlowError
 from serving.server.errors import ModelLoadError, RequestError
-from serving.server.session import Session, TensorFlowError
+from serving.server.session import Session
 from serving.server.signature import Signature
 
 SAVED_MODEL_FILE = "saved_model.pb"

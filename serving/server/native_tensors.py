@@ -1,22 +1,23 @@
 """Arrays to and from the tensors of TensorFlow's C API.
 
-Strings of up to 22 bytes are read and written where they lie, in the layout that TensorFlow promises to keep
-(`ctstring_internal.h`): a byte with the length times four, then the text. Longer ones go through the API.
+A string tensor is made by TensorFlow from its message: then the buffer owns its strings, and they live as long as
+anybody shares it, be it an output that passes it through or a variable that keeps it. Strings of up to 22 bytes are
+read where they lie, in the layout that TensorFlow promises to keep (`ctstring_internal.h`): a byte with the length
+times four, then the text. Longer ones go through the API.
 """
 
-from ctypes import c_int64, memmove, string_at
+from ctypes import byref, c_char_p, c_int64, c_void_p, cast, memmove, string_at
 from functools import cache
 from math import prod
 
 import numpy as np
 import tensorflow as tf
 from numpy.typing import DTypeLike
-from tensorflow.core.framework import types_pb2
+from tensorflow.core.framework import tensor_pb2, tensor_shape_pb2, types_pb2
 
-from serving.server.c_api import quick
+from serving.server.c_api import Buffer, checked, quick
 
 _STRING_SIZE = 24
-_INLINE = [(bytes([length << 2]), bytes(_STRING_SIZE - 1 - length)) for length in range(_STRING_SIZE - 1)]
 _NOT_INLINE = 3  # mask of the first byte
 
 
@@ -27,31 +28,21 @@ def new_tensor(array: np.ndarray, dtype: int) -> int:
         array: of any shape; strings are bytes.
         dtype: number of the tensor's TensorFlow type.
     """
-    is_text = dtype == types_pb2.DT_STRING
-    texts = array.ravel().tolist() if is_text else []
-    content = _inline(texts) if is_text else array.astype(_numpy_dtype(dtype), copy=False).tobytes()
-    dims = (c_int64 * array.ndim)(*array.shape)
-    tensor = quick.TF_AllocateTensor(dtype, dims, array.ndim, len(content))
-    data = quick.TF_TensorData(tensor)
-    memmove(data, content, len(content))
-    for position, text in enumerate(texts):
-        if len(text) >= len(_INLINE):
-            quick.TF_StringCopy(data + position * _STRING_SIZE, text, len(text))
-    return int(tensor)
+    if dtype == types_pb2.DT_STRING:
+        return _new_strings(array)
+    content = array.astype(_numpy_dtype(dtype), copy=False).tobytes()
+    tensor = _allocated(dtype, array.shape, len(content))
+    memmove(quick.TF_TensorData(tensor), content, len(content))
+    return tensor
 
 
 def delete_tensor(tensor: int) -> None:
-    """Frees a tensor that `new_tensor` made, with its strings."""
-    if quick.TF_TensorType(tensor) == types_pb2.DT_STRING:
-        data, content = quick.TF_TensorData(tensor), _content(tensor)
-        for start in range(0, len(content), _STRING_SIZE):
-            if content[start] & _NOT_INLINE:
-                quick.TF_StringDealloc(data + start)
+    """Gives a tensor up; what it holds is freed with the last of those that share it."""
     quick.TF_DeleteTensor(tensor)
 
 
-def taken_array(tensor: int) -> np.ndarray:
-    """Copies a tensor that a session returned into an array, and frees it."""
+def array_of(tensor: int) -> np.ndarray:
+    """Copies a tensor into an array."""
     shape = [quick.TF_Dim(tensor, axis) for axis in range(quick.TF_NumDims(tensor))]
     dtype, content = quick.TF_TensorType(tensor), _content(tensor)
     if dtype == types_pb2.DT_STRING:
@@ -59,20 +50,32 @@ def taken_array(tensor: int) -> np.ndarray:
         array[:] = _texts(content, quick.TF_TensorData(tensor))
     else:
         array = np.frombuffer(content, _numpy_dtype(dtype))
-    quick.TF_DeleteTensor(tensor)
     return array.reshape(shape)
 
 
-def _inline(texts: list[bytes]) -> bytes:
-    """The content of a string tensor; texts that are too long are empty in it."""
-    parts: list[bytes] = []
-    for text in texts:
-        length = len(text)
-        if length >= len(_INLINE):
-            text, length = b"", 0
-        head, rest = _INLINE[length]
-        parts += (head, text, rest)
-    return b"".join(parts)
+def _new_strings(array: np.ndarray) -> int:
+    if not array.size:
+        return _allocated(types_pb2.DT_STRING, array.shape, 0)
+    dims = [tensor_shape_pb2.TensorShapeProto.Dim(size=size) for size in array.shape]
+    proto = tensor_pb2.TensorProto(
+        dtype=types_pb2.DT_STRING,
+        tensor_shape=tensor_shape_pb2.TensorShapeProto(dim=dims),
+        string_val=array.ravel().tolist(),
+    )
+    content = proto.SerializeToString()
+    tensor = _allocated(types_pb2.DT_STRING, (0,), 0)
+    try:
+        with checked() as status:
+            message = Buffer(cast(c_char_p(content), c_void_p), len(content), None)
+            quick.TF_TensorFromProto(byref(message), tensor, status)
+    except BaseException:
+        delete_tensor(tensor)
+        raise
+    return tensor
+
+
+def _allocated(dtype: int, shape: tuple[int, ...], size: int) -> int:
+    return int(quick.TF_AllocateTensor(dtype, (c_int64 * len(shape))(*shape), len(shape), size))
 
 
 def _texts(content: bytes, data: int) -> list[bytes]:

@@ -14,9 +14,9 @@ import grpc
 import numpy as np
 from tensorflow.core.protobuf import config_pb2
 
-from serving.server.c_api import Output, quick, slow
+from serving.server.c_api import Output, TensorFlowError, checked, quick, slow
 from serving.server.meta_graph import read_meta_graph
-from serving.server.native_tensors import delete_tensor, new_tensor, taken_array
+from serving.server.native_tensors import array_of, delete_tensor, new_tensor
 
 # The thread that calls computes: as many calls run at once as there are threads, so that handing the parts of one to
 # others only costs.
@@ -24,14 +24,6 @@ _OPTIONS = config_pb2.RunOptions(inter_op_thread_pool=-1).SerializeToString()
 _RUN_OPTIONS = quick.TF_NewBufferFromString(_OPTIONS, len(_OPTIONS))
 
 Run = Callable[[Sequence[np.ndarray]], list[np.ndarray]]
-
-
-class TensorFlowError(Exception):
-    """What TensorFlow refused or failed at. `code` is the number of the gRPC status that describes it."""
-
-    def __init__(self, code: int, message: str) -> None:
-        super().__init__(message)
-        self.code = code
 
 
 class Session:
@@ -53,7 +45,7 @@ class Session:
         options, meta_graph = quick.TF_NewSessionOptions(), quick.TF_NewBuffer()
         tags = (c_char_p * 1)(tag.encode())
         try:
-            with _checked() as status:
+            with checked() as status:
                 self._session = slow.TF_LoadSessionFromSavedModel(
                     options, None, str(path).encode(), tags, len(tags), self._graph, meta_graph, status
                 )
@@ -86,23 +78,23 @@ class Session:
         def run(arrays: Sequence[np.ndarray]) -> list[np.ndarray]:
             if not self._free.alive:
                 raise TensorFlowError(grpc.StatusCode.UNAVAILABLE.value[0], "The model has been unloaded.")
-            values = (c_void_p * len(fetches))()
-            with _tensors(arrays, types) as inputs, _checked() as status:
-                slow.TF_SessionRun(
-                    self._session,
-                    _RUN_OPTIONS,
-                    sources,
-                    (c_void_p * len(inputs))(*inputs),
-                    len(inputs),
-                    targets,
-                    values,
-                    len(targets),
-                    None,
-                    0,
-                    None,
-                    status,
-                )
-            return [taken_array(value) for value in values if value is not None]
+            with _tensors(arrays, types) as inputs, _empty(len(fetches)) as outputs:
+                with checked() as status:
+                    slow.TF_SessionRun(
+                        self._session,
+                        _RUN_OPTIONS,
+                        sources,
+                        (c_void_p * len(inputs))(*inputs),
+                        len(inputs),
+                        targets,
+                        outputs,
+                        len(targets),
+                        None,
+                        0,
+                        None,
+                        status,
+                    )
+                return [array_of(output) for output in outputs if output is not None]
 
         return run
 
@@ -122,19 +114,6 @@ class Session:
 
 
 @contextmanager
-def _checked() -> Iterator[int]:
-    """A status for the call in the block, which raises what it says."""
-    status = quick.TF_NewStatus()
-    try:
-        yield status
-        code = quick.TF_GetCode(status)
-        if code:
-            raise TensorFlowError(code, quick.TF_Message(status).decode(errors="replace"))
-    finally:
-        quick.TF_DeleteStatus(status)
-
-
-@contextmanager
 def _tensors(arrays: Sequence[np.ndarray], types: Sequence[int]) -> Iterator[list[int]]:
     made: list[int] = []
     try:
@@ -146,9 +125,21 @@ def _tensors(arrays: Sequence[np.ndarray], types: Sequence[int]) -> Iterator[lis
             delete_tensor(tensor)
 
 
+@contextmanager
+def _empty(number: int) -> Iterator["Array[c_void_p]"]:
+    """Room for the tensors that a run puts there, which are given up after the block."""
+    places = (c_void_p * number)()
+    try:
+        yield places
+    finally:
+        for tensor in places:
+            if tensor is not None:
+                delete_tensor(tensor)
+
+
 def _free(session: int, graph: int) -> None:
-    with _checked() as status:
+    with checked() as status:
         slow.TF_CloseSession(session, status)
-    with _checked() as status:
+    with checked() as status:
         slow.TF_DeleteSession(session, status)
     slow.TF_DeleteGraph(graph)

@@ -8,9 +8,10 @@ import tensorflow as tf
 from tensorflow.core.framework import tensor_pb2
 from tensorflow.core.protobuf import meta_graph_pb2
 
+from serving.server.c_api import TensorFlowError
 from serving.server.errors import RequestError, status_code
 from serving.server.metrics import measured_run
-from serving.server.session import Run, Session, TensorFlowError
+from serving.server.session import Run, Session
 from serving.server.tensors import decode, dtype_name, encode
 
 _TF_SUFFIX = "\n\t [[{{"

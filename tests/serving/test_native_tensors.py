@@ -6,13 +6,17 @@ import pytest
 import tensorflow as tf
 
 from serving.server.c_api import quick
-from serving.server.native_tensors import delete_tensor, new_tensor, taken_array
+from serving.server.native_tensors import array_of, delete_tensor, new_tensor
 
 LENGTHS = [0, 1, 21, 22, 23, 24, 100, 5000]
 
 
 def _there_and_back(array: np.ndarray, dtype: tf.DType) -> np.ndarray:
-    return taken_array(new_tensor(array, dtype.as_datatype_enum))
+    tensor = new_tensor(array, dtype.as_datatype_enum)
+    try:
+        return array_of(tensor)
+    finally:
+        delete_tensor(tensor)
 
 
 @pytest.mark.parametrize(

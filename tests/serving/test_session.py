@@ -10,7 +10,8 @@ import pytest
 import tensorflow as tf
 from tensorflow.core.protobuf import saved_model_pb2
 
-from serving.server.session import Run, Session, TensorFlowError
+from serving.server.c_api import TensorFlowError
+from serving.server.session import Run, Session
 
 STRING, FLOAT = tf.string.as_datatype_enum, tf.float32.as_datatype_enum
 
