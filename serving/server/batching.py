@@ -24,8 +24,8 @@ class Computation(Protocol):
     def defaults(self) -> Arrays:
         """Values of inputs that a request may leave out."""
 
-    def compute(self, arrays: Arrays, aliases: Sequence[str]) -> dict[str, np.ndarray]:
-        """Runs once."""
+    def compute(self, arrays: Arrays, aliases: Sequence[str], seconds: float | None = None) -> dict[str, np.ndarray]:
+        """Runs once, for somebody who waits so many seconds, None for ever."""
 
 
 @dataclass(eq=False)
@@ -184,7 +184,8 @@ class Batcher:
         sizes = [task.rows for task in tasks]
         rows = next((size for size in self._options.allowed_batch_sizes if size >= sum(sizes)), sum(sizes))
         try:
-            outputs = lane.signature.compute(join([task.joined for task in tasks], rows), lane.aliases)
+            joined = join([task.joined for task in tasks], rows)
+            outputs = lane.signature.compute(joined, lane.aliases, _longest_wait(tasks))
             parts = split(outputs, sizes, rows)
         except Exception:  # whose fault it was shows when each runs alone
             return False
@@ -199,9 +200,15 @@ def _compute_alone(lane: _Lane, task: _Task) -> None:
     if not _is_awaited(task):
         return
     try:
-        task.answer.set_result(lane.signature.compute(task.arrays, lane.aliases))
+        task.answer.set_result(lane.signature.compute(task.arrays, lane.aliases, task.call.seconds_left()))
     except Exception as error:  # the thread must outlive any failure; the caller hears of it
         task.answer.set_exception(error)
+
+
+def _longest_wait(tasks: Sequence[_Task]) -> float | None:
+    """Seconds until nobody waits any more, None for never."""
+    seconds = [task.call.seconds_left() for task in tasks]
+    return None if None in seconds else max(left for left in seconds if left is not None)
 
 
 def _is_awaited(task: _Task) -> bool:

@@ -58,7 +58,7 @@ class Predictor:
         self, signature: Signature, arrays: dict[str, np.ndarray], aliases: list[str], call: Call
     ) -> dict[str, np.ndarray]:
         if self._batcher is None:
-            return signature.compute(arrays, aliases)
+            return signature.compute(arrays, aliases, call.seconds_left())
         return self._batcher.run(signature, arrays, aliases, call)
 
 

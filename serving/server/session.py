@@ -5,25 +5,25 @@ is asked meanwhile waits. Its C API does the same work without that lock.
 """
 
 import weakref
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from ctypes import Array, c_char_p, c_void_p, string_at
 from pathlib import Path
+from typing import Protocol
 
 import grpc
 import numpy as np
-from tensorflow.core.protobuf import config_pb2
 
 from serving.server.c_api import Output, TensorFlowError, checked, quick, slow
 from serving.server.meta_graph import read_meta_graph
 from serving.server.native_tensors import array_of, delete_tensor, new_tensor
+from serving.server.pace import Pace
 
-# The thread that calls computes: as many calls run at once as there are threads, so that handing the parts of one to
-# others only costs.
-_OPTIONS = config_pb2.RunOptions(inter_op_thread_pool=-1).SerializeToString()
-_RUN_OPTIONS = quick.TF_NewBufferFromString(_OPTIONS, len(_OPTIONS))
 
-Run = Callable[[Sequence[np.ndarray]], list[np.ndarray]]
+class Run(Protocol):
+    """Computes from an array for each feed, within the seconds that somebody waits for it."""
+
+    def __call__(self, arrays: Sequence[np.ndarray], seconds: float | None = None) -> list[np.ndarray]: ...
 
 
 class Session:
@@ -61,9 +61,9 @@ class Session:
         self.meta_graph = read_meta_graph(content)
 
     def prepare(self, feeds: Sequence[tuple[str, int]], fetches: Sequence[str]) -> Run:
-        """What computes the fetches from an array for each feed.
+        """What computes the fetches.
 
-        It raises `TensorFlowError` when the graph refuses or fails.
+        It raises `TensorFlowError` when the graph refuses or fails, or did not get ready in time.
 
         Args:
             feeds: names and types of tensors such as `serving_default_k:0`.
@@ -73,16 +73,18 @@ class Session:
             KeyError: the graph has no such tensor.
         """
         types = [dtype for _, dtype in feeds]
+        pace = Pace()
         sources, targets = self._outputs([name for name, _ in feeds]), self._outputs(fetches)
 
-        def run(arrays: Sequence[np.ndarray]) -> list[np.ndarray]:
+        def run(arrays: Sequence[np.ndarray], seconds: float | None = None) -> list[np.ndarray]:
             if not self._free.alive:
                 raise TensorFlowError(grpc.StatusCode.UNAVAILABLE.value[0], "The model has been unloaded.")
             with _tensors(arrays, types) as inputs, _empty(len(fetches)) as outputs:
-                with checked() as status:
+                cells = sum(array.size for array in arrays)
+                with pace.options(cells, seconds) as options, checked() as status:
                     slow.TF_SessionRun(
                         self._session,
-                        _RUN_OPTIONS,
+                        options,
                         sources,
                         (c_void_p * len(inputs))(*inputs),
                         len(inputs),

@@ -9,11 +9,13 @@ from tensorflow.core.framework import tensor_pb2
 from tensorflow.core.protobuf import meta_graph_pb2
 
 from serving.server.c_api import TensorFlowError
+from serving.server.call import too_late
 from serving.server.errors import RequestError, status_code
 from serving.server.metrics import measured_run
 from serving.server.session import Run, Session
 from serving.server.tensors import decode, dtype_name, encode
 
+MAX_CHOICES = 64  # of outputs, beyond which all are computed and those that were asked for are picked
 _TF_SUFFIX = "\n\t [[{{"
 
 
@@ -54,6 +56,7 @@ class Signature:
         Raises:
             RequestError: an output is unknown or named twice.
         """
+        asked: set[str] = set()
         for alias in output_filter:
             if alias not in self._definition.outputs:
                 raise RequestError(
@@ -61,31 +64,45 @@ class Signature:
                     f"output tensor alias not found in signature: {alias} "
                     f"Outputs expected to be in the set {{{_join(set(self._definition.outputs))}}}.",
                 )
-            if list(output_filter).count(alias) > 1:
+            if alias in asked:
                 raise RequestError(grpc.StatusCode.INVALID_ARGUMENT, f"duplicate output tensor alias: {alias}")
+            asked.add(alias)
         return list(output_filter) or sorted(self._definition.outputs)
 
-    def compute(self, arrays: Mapping[str, np.ndarray], aliases: Sequence[str]) -> dict[str, np.ndarray]:
+    def compute(
+        self, arrays: Mapping[str, np.ndarray], aliases: Sequence[str], seconds: float | None = None
+    ) -> dict[str, np.ndarray]:
         """Runs the graph once.
 
         Args:
             arrays: a value for each input.
             aliases: the outputs to compute.
+            seconds: that somebody waits for them; None for ever.
 
         Raises:
-            RequestError: the graph refused or failed.
+            RequestError: the graph refused or failed, or was not ready in time.
         """
-        run = self._prepared.get(tuple(aliases)) or self._prepare(tuple(aliases))
+        fetched, run = self._run_for(aliases)
         try:
             with measured_run(arrays.values()):
-                values = run([arrays[alias] for alias in self._shapes])
+                values = run([arrays[alias] for alias in self._shapes], seconds)
         except TensorFlowError as error:
+            if error.code == grpc.StatusCode.DEADLINE_EXCEEDED.value[0]:
+                raise too_late() from error
             raise RequestError(status_code(error.code), _graph_message(str(error))) from error
-        return dict(zip(aliases, values, strict=True))
+        computed = dict(zip(fetched, values, strict=True))
+        return {alias: computed[alias] for alias in aliases}
 
     def write(self, values: Mapping[str, np.ndarray]) -> dict[str, tensor_pb2.TensorProto]:
         """Outputs as messages."""
         return {alias: encode(value, self._definition.outputs[alias].dtype) for alias, value in values.items()}
+
+    def _run_for(self, aliases: Sequence[str]) -> tuple[tuple[str, ...], Run]:
+        """A run that computes at least these outputs; TensorFlow keeps something for each choice of them for ever."""
+        fetched = tuple(sorted(aliases))
+        if fetched not in self._prepared and len(self._prepared) >= MAX_CHOICES:
+            fetched = tuple(sorted(self._definition.outputs))
+        return fetched, self._prepared.get(fetched) or self._prepare(fetched)
 
     def _prepare(self, aliases: tuple[str, ...]) -> Run:
         inputs, outputs = self._definition.inputs, self._definition.outputs

@@ -25,7 +25,9 @@ class Doubler:
         self.defaults: dict[str, np.ndarray] = {}
         self.gate = threading.Event()
 
-    def compute(self, arrays: dict[str, np.ndarray], aliases: Sequence[str]) -> dict[str, np.ndarray]:
+    def compute(
+        self, arrays: dict[str, np.ndarray], aliases: Sequence[str], seconds: float | None = None
+    ) -> dict[str, np.ndarray]:
         rows = arrays["x"].tolist()
         self.batches.append(rows)
         assert self.gate.wait(TIMEOUT)

@@ -129,9 +129,11 @@ def test_the_other_signatures_answer_too(export_server: Stubs) -> None:
 def test_the_exports_own_requests_warm_it_up(export_base: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     compute, rows = Signature.compute, []
 
-    def counted(self: Signature, arrays: dict[str, np.ndarray], aliases: list[str]) -> dict[str, np.ndarray]:
+    def counted(
+        self: Signature, arrays: dict[str, np.ndarray], aliases: list[str], *rest: float | None
+    ) -> dict[str, np.ndarray]:
         rows.append(len(arrays["history_item_ids"]))
-        return compute(self, arrays, aliases)
+        return compute(self, arrays, aliases, *rest)
 
     monkeypatch.setattr(Signature, "compute", counted)
     with serving(export_base) as stubs:

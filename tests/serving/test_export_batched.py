@@ -43,9 +43,11 @@ def test_joined_answers_are_those_alone(
     options = BatchingOptions(32, 5000, 10, 2, allowed_batch_sizes, pad_variable_length_inputs=True)
     compute, rows = Signature.compute, []
 
-    def counted(self: Signature, arrays: dict[str, np.ndarray], aliases: list[str]) -> dict[str, np.ndarray]:
+    def counted(
+        self: Signature, arrays: dict[str, np.ndarray], aliases: list[str], *rest: float | None
+    ) -> dict[str, np.ndarray]:
         rows.append(len(arrays["history_item_ids"]))
-        return compute(self, arrays, aliases)
+        return compute(self, arrays, aliases, *rest)
 
     with serving(export_base) as stubs, RecommendClient(stubs.address, NAME) as client:
         alone = [ask(client, *asked) for asked in zip(histories, allowed, categories, weights, strict=True)]

@@ -24,9 +24,11 @@ def test_overload_is_refused_at_once_and_passes(toy_base: Path, monkeypatch: pyt
     full = "2 requests are waiting already. Try again after a pause."
     compute, gate = Signature.compute, threading.Event()
 
-    def compute_later(self: Signature, arrays: dict[str, np.ndarray], aliases: Sequence[str]) -> dict[str, np.ndarray]:
+    def compute_later(
+        self: Signature, arrays: dict[str, np.ndarray], aliases: Sequence[str], *rest: float | None
+    ) -> dict[str, np.ndarray]:
         assert gate.wait(TIMEOUT)
-        return compute(self, arrays, aliases)
+        return compute(self, arrays, aliases, *rest)
 
     monkeypatch.setattr(Signature, "compute", compute_later)
     with serving(toy_base, ServerOptions(max_waiting_requests=WAITING)) as stubs:

@@ -38,9 +38,11 @@ def test_recorded_requests_run_before_the_version_is_available(
 ) -> None:
     compute, ran = Signature.compute, []
 
-    def observed(self: Signature, arrays: dict[str, np.ndarray], aliases: list[str]) -> dict[str, np.ndarray]:
+    def observed(
+        self: Signature, arrays: dict[str, np.ndarray], aliases: list[str], *rest: float | None
+    ) -> dict[str, np.ndarray]:
         ran.append((arrays["k"].tolist(), aliases, own_server.states()[2]))
-        return compute(self, arrays, aliases)
+        return compute(self, arrays, aliases, *rest)
 
     monkeypatch.setattr(Signature, "compute", observed)
     filtered = request([["b"]], k=np.array([2], np.int32))
