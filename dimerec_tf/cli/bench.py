@@ -1,14 +1,14 @@
 """`dimerec bench`: accuracy of models over data sets and seeds beside the floors, without TFX."""
 
 import json
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from dimerec_tf.cli.output import console, library_noise_in
+from dimerec_tf.cli.output import library_noise_in
 from dimerec_tf.cli.presets import load_preset_with_data, require_one_source
+from dimerec_tf.terminal import say
 
 if TYPE_CHECKING:
     from dimerec_tf.evaluation.bench_config import BenchConfig
@@ -55,7 +55,6 @@ def bench(
         from dimerec_tf.evaluation.json_rows import replace_rows
 
         settings = load_bench_config(config) if config else _of_preset(preset or "", log, items, seeds)
-        say = partial(console.print, highlight=False, soft_wrap=True)
         results = run_benchmark(settings, output / "runs", say, logs)
         rows = report_rows(settings, results, _command(config, preset, log, items, seeds))
         (output / "accuracy.json").write_text(json.dumps(rows, indent=2) + "\n")
@@ -63,8 +62,8 @@ def bench(
         collected = replace_rows(collect, rows, MODEL_KEYS) if collect else rows
         if page:
             page.write_text(markdown_page(collected))
-    console.print(markdown_page(rows), highlight=False, markup=False, soft_wrap=True)
-    console.print(f"Written to {', '.join(str(place) for place in (output, collect, page) if place)}.", soft_wrap=True)
+    say(markdown_page(rows))
+    say(f"Written to {', '.join(str(place) for place in (output, collect, page) if place)}.")
 
 
 def _of_preset(name: str, log: Path | None, items: Path | None, seeds: int) -> "BenchConfig":

@@ -1,17 +1,17 @@
 """`dimerec bench-incremental`: what a warm start reaches of a training from scratch, and in which time."""
 
 import json
-from functools import partial
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.table import Table
 
-from dimerec_tf.cli.output import console, library_noise_in
+from dimerec_tf.cli.output import library_noise_in
 from dimerec_tf.cli.presets import load_source
 from dimerec_tf.evaluation.json_rows import Row, replaced
 from dimerec_tf.measuring.results import merge_results
+from dimerec_tf.terminal import console, say
 
 SECTION = "incremental"
 KEYS = ("dataset", "new_events", "config_hash")  # one row for each
@@ -44,20 +44,18 @@ def bench_incremental(
     with library_noise_in(output / "bench.log"):
         from dimerec_tf.evaluation.incremental import Incremental
 
-        say = partial(console.print, highlight=False, soft_wrap=True)
         incremental = Incremental(settings, dataset, new, output / "runs", say)
         runs = [incremental.run(seed) for seed in range(settings.seed, settings.seed + seeds)]
         row = incremental.row(runs, _command(config, preset, log, new, seeds))
     console.print(_table(row))
-    console.print(
+    say(
         f"The warm start has {100 * row['ndcg_ratio']:.1f} % of the NDCG@10 of a training from scratch, in "
         f"{100 * row['seconds_ratio']:.1f} % of its time.",
-        soft_wrap=True,
     )
     if results:
         former = json.loads(results.read_text()).get(SECTION, []) if results.exists() else []
         merge_results(results, {SECTION: replaced(former, [row], KEYS)})
-        console.print(f"Written to {results}.", soft_wrap=True)
+        say(f"Written to {results}.")
 
 
 def _table(row: Row) -> Table:

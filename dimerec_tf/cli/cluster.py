@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.table import Table
 
-from dimerec_tf.cli.output import console
 from dimerec_tf.config import Config, ConfigError, load_config
+from dimerec_tf.terminal import console, say
 
 if TYPE_CHECKING:
     from kfp.pipeline_spec.pipeline_spec_pb2 import PipelineSpec
@@ -40,7 +40,7 @@ def compile_spec(
     from tfx_pipeline.cluster import write_spec
 
     write_spec(_spec(settings, target), output)
-    console.print(f"{target.value}: {output}", soft_wrap=True)
+    say(f"{target.value}: {output}")
 
 
 def submit(
@@ -62,12 +62,12 @@ def submit(
     values = runtime_values(spec, data_location, train_steps, model_directory)
     _print_plan(settings, target, spec, values)
     if dry_run:
-        console.print("Nothing was submitted.")
+        say("Nothing was submitted.")
         return
     with TemporaryDirectory() as directory:
         file = Path(directory, "pipeline.yaml")
         write_spec(spec, file)
-        console.print(f"Submitted as [bold]{_submit(settings, target, str(file), values)}[/].", soft_wrap=True)
+        say(f"Submitted as {_submit(settings, target, str(file), values)}.")
 
 
 def require_local(target: TargetName) -> None:
@@ -91,7 +91,7 @@ def _load(config: Path, target: TargetName) -> Config:
 
 
 def _spec(config: Config, target: TargetName) -> "PipelineSpec":
-    console.print("Loading TFX.")
+    say("Loading TFX.")
     if target == TargetName.kubeflow:
         from tfx_pipeline.kubeflow_runner import kubeflow_spec
 
@@ -113,11 +113,11 @@ def _submit(config: Config, target: TargetName, file: str, values: dict[str, str
 
 def _print_plan(config: Config, target: TargetName, spec: "PipelineSpec", values: dict[str, str]) -> None:
     place = _place(config, target)
-    console.print(f"{spec.pipeline_info.name} for {target.value}: {place}", highlight=False, soft_wrap=True)
-    console.print(f"root {spec.default_pipeline_root}", highlight=False, soft_wrap=True)
+    say(f"{spec.pipeline_info.name} for {target.value}: {place}")
+    say(f"root {spec.default_pipeline_root}")
     for name, declared in sorted(spec.root.input_definitions.parameters.items()):
         value = values.get(name, declared.default_value.string_value)
-        console.print(f"{name} {value}", highlight=False, markup=False, soft_wrap=True)
+        say(f"{name} {value}")
     console.print(_step_table(spec))
 
 

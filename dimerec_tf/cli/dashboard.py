@@ -5,8 +5,9 @@ from typing import Annotated
 
 import typer
 
-from dimerec_tf.cli.output import console, library_noise_in
+from dimerec_tf.cli.output import library_noise_in
 from dimerec_tf.cli.titles import read_titles
+from dimerec_tf.terminal import say
 
 
 def dashboard(
@@ -31,12 +32,12 @@ def dashboard(
         from tfx_pipeline.dashboard.write import write_dashboard
 
         first = write_dashboard(metadata, output, names)
-    console.print(f"Wrote {first}.", soft_wrap=True)
+    say(f"Wrote {first}.")
     if serve:
         from tfx_pipeline.dashboard.serve import start
 
         server = start(output, port)
-        console.print(f"Serving it at http://127.0.0.1:{server.server_port}/ until Ctrl-C.", soft_wrap=True)
+        say(f"Serving it at http://127.0.0.1:{server.server_port}/ until Ctrl-C.")
         try:
             server.serve_forever()
         except KeyboardInterrupt:

@@ -1,15 +1,15 @@
 """`dimerec data`: fetch a public data set, check a log."""
 
-import json
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.table import Table
 
-from dimerec_tf.cli.output import AsJson, console, working
+from dimerec_tf.cli.output import AsJson
 from dimerec_tf.config import load_config
 from dimerec_tf.environment import cache_dir
+from dimerec_tf.terminal import console, print_json, say, working
 
 app = typer.Typer(help="Fetch public data sets and check logs.", no_args_is_help=True)
 
@@ -34,8 +34,8 @@ def fetch_and_show(name: str) -> Path:
     with working(f"Fetching {name}"):
         folder = public.fetch(name, cache_dir())
     for file, rows in public.ROWS[name].items():
-        console.print(f"{folder / file}: {rows:,} rows", soft_wrap=True)
-    console.print(public.LICENCES[name], soft_wrap=True)
+        say(f"{folder / file}: {rows:,} rows")
+    say(public.LICENCES[name])
     return folder
 
 
@@ -62,7 +62,7 @@ def check(
     }
     if as_json:
         cut = {"cut_events": summary.cut_events, "cut_users": summary.cut_users}
-        typer.echo(json.dumps({**counts, "set_aside": dict(summary.rejected), **cut}, indent=2))
+        print_json({**counts, "set_aside": dict(summary.rejected), **cut})
     else:
         table = Table(title=data.path, show_header=False, title_justify="left")
         table.add_column("what")

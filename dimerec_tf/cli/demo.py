@@ -11,11 +11,12 @@ import typer
 from rich.table import Table
 
 from dimerec_tf.cli.data import fetch_and_show
-from dimerec_tf.cli.output import console, library_noise_in
+from dimerec_tf.cli.output import library_noise_in
 from dimerec_tf.cli.pipeline import print_outcome, protocol_line, require_blessing, run_pipeline
 from dimerec_tf.cli.titles import read_titles
 from dimerec_tf.config import Config, load_preset, parse_config
 from dimerec_tf.data.public import DATASET_SHA256
+from dimerec_tf.terminal import console, say
 
 if TYPE_CHECKING:
     from serving.client.client import RecommendClient
@@ -70,7 +71,7 @@ def _serve_and_ask(config: Config, outcome: "Outcome", workdir: Path) -> dict[st
         histories = [history for _, history, _ in read_split(outcome.examples_uri, TEST_SPLIT)]
         server = start_server({config.name: paths.serving(config.name)}, "127.0.0.1:0")
         try:
-            console.print(f"Serving version {outcome.pushed_version} on port {server.port} (gRPC, TF Serving's API).")
+            say(f"Serving version {outcome.pushed_version} on port {server.port} (gRPC, TF Serving's API).")
             with RecommendClient(f"127.0.0.1:{server.port}", config.name) as client:
                 _show_users(client, histories, read_titles(workdir / "items.csv"))
                 return _measure(client, histories)
@@ -99,7 +100,7 @@ def _measure(client: "RecommendClient", histories: list[list[str]]) -> dict[str,
         client.recommend([histories[number % len(histories)]], k=10, filter_seen=True)
         milliseconds.append(1000 * (time.perf_counter() - before))
     p50, p99 = np.percentile(milliseconds, [50, 99])
-    console.print(f"{TIMED_REQUESTS} requests, one at a time: p50 {p50:.1f} ms, p99 {p99:.1f} ms")
+    say(f"{TIMED_REQUESTS} requests, one at a time: p50 {p50:.1f} ms, p99 {p99:.1f} ms")
     return {"p50_ms": float(p50), "p99_ms": float(p99)}
 
 
@@ -133,12 +134,11 @@ def _print_places(config: Config, workdir: Path) -> None:
     from tfx_pipeline.workdir import Workdir
 
     serving = Workdir(workdir).serving(config.name)
-    console.print(
-        f"\nEverything is under [bold]{workdir}[/]: summary.json, artifacts/, metadata.sqlite, pipeline.log, "
+    say(
+        f"\nEverything is under {workdir}: summary.json, artifacts/, metadata.sqlite, pipeline.log, "
         f"rejected_rows/, serving/.\nServe it yourself:\n"
         f"  .venv/bin/dimerec serve --model-base-path {serving}\n"
         f"  .venv/bin/dimerec recommend --user-history 50,181,172 --titles {workdir / 'items.csv'}\n"
         f"See its metrics by slice:\n"
         f"  .venv/bin/dimerec dashboard --workdir {workdir} --titles {workdir / 'items.csv'} --serve",
-        soft_wrap=True,
     )

@@ -1,14 +1,14 @@
 """`dimerec doctor`: whether this machine has what the commands need, and what to do if not."""
 
-import json
 from dataclasses import asdict
 
 import typer
-from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
-from dimerec_tf.cli.output import AsJson, console, working
+from dimerec_tf.cli.output import AsJson
 from dimerec_tf.errors import VERDICT_IS_NO
+from dimerec_tf.terminal import console, print_json, say, working
 
 COLOURS = {"ok": "green", "note": "yellow", "broken": "bold red"}
 
@@ -30,15 +30,15 @@ def doctor(as_json: AsJson = False) -> None:
             findings.append(finding)
             status.update(f"{finding.check}: {finding.state.value}")
     if as_json:
-        typer.echo(json.dumps([asdict(finding) for finding in findings], indent=2))
+        print_json([asdict(finding) for finding in findings])
     else:
         table = Table("check", "", "found")
         for finding in findings:
             state = finding.state.value
-            table.add_row(finding.check, f"[{COLOURS[state]}]{state}[/]", escape(finding.found))
+            table.add_row(finding.check, Text(state, COLOURS[state]), finding.found)
         console.print(table)
         for finding in findings:
             if finding.hint:
-                console.print(f"{finding.check}: {escape(finding.hint)}", highlight=False, soft_wrap=True)
+                say(f"{finding.check}: {finding.hint}")
     if any(finding.state is State.BROKEN for finding in findings):
         raise typer.Exit(VERDICT_IS_NO)

@@ -1,12 +1,9 @@
 """`dimerec evaluate`: how good a kept model is, beside the floors."""
 
-import json
-
-import typer
-
 from dimerec_tf.cli import kept_model
-from dimerec_tf.cli.output import AsJson, console, metric_table, working
+from dimerec_tf.cli.output import AsJson, metric_table
 from dimerec_tf.cli.pipeline import protocol_line
+from dimerec_tf.terminal import console, print_json, working
 
 
 def evaluate(
@@ -42,6 +39,6 @@ def evaluate(
             "protocol": protocol.removesuffix(", in %"),
             "metrics": metrics,
         }
-        typer.echo(json.dumps(facts, indent=2))
+        print_json(facts)
     else:
         console.print(metric_table(protocol, metrics))

@@ -1,6 +1,5 @@
 """`dimerec experiment`: who sees what, how long it must run, and what came of it."""
 
-import json
 from dataclasses import asdict
 from enum import Enum
 from pathlib import Path
@@ -9,9 +8,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.table import Table
 
-from dimerec_tf.cli.output import AsJson, console
+from dimerec_tf.cli.output import AsJson
 from dimerec_tf.environment import silence_native_logs
 from dimerec_tf.errors import DimeRecError
+from dimerec_tf.terminal import console, print_json, say, say_plainly
 
 if TYPE_CHECKING:
     from serving.experiments.difference import Difference
@@ -59,10 +59,10 @@ def bucket(
     lines = typer.get_text_stream("stdin").read().splitlines() if users == ["-"] else users
     assigned = {user: experiment.bucket_of(user) for user in lines}
     if as_json:
-        typer.echo(json.dumps(assigned, ensure_ascii=False, indent=2))
+        print_json(assigned)
     else:
         for user, name in assigned.items():
-            typer.echo(f"{user}\t{name}")
+            say_plainly(f"{user}\t{name}")
 
 
 @app.command()
@@ -108,7 +108,10 @@ def power(
         )
         answer = {"effect": smallest}
         sentence = f"{given:,} users show an effect of {smallest:.3g} or more."
-    typer.echo(json.dumps(answer, indent=2) if as_json else sentence)
+    if as_json:
+        print_json(answer)
+    else:
+        say(sentence)
 
 
 @app.command()
@@ -135,7 +138,7 @@ def report(
     parsed = parse_buckets(buckets)
     result = make_report(read_exposures(exposures, unit.value), read_outcomes(outcomes, unit.value), parsed, confidence)
     if as_json:
-        typer.echo(json.dumps(asdict(result), indent=2))
+        print_json(asdict(result))
     else:
         _print(result)
 
@@ -150,13 +153,13 @@ def _print(result: "Report") -> None:
     for comparison in result.comparisons:
         for name, difference in (("CTR", comparison.ctr), ("hit rate", comparison.hit_rate)):
             line = f"{comparison.bucket} less {control}, {name}: {_text(difference)}"
-            console.print(line, highlight=False, soft_wrap=True, markup=False)
+            say(line)
     note = f"Sizes fit the weights (p = {result.mismatch_p_value:.2g}). Intervals at {result.confidence:.1%}."
-    console.print(note, highlight=False, soft_wrap=True)
+    say(note)
     left_out = (
         f"Left out: {result.unmatched_clicks:,} clicks on items not shown, {result.outside:,} exposures without bucket."
     )
-    console.print(left_out, highlight=False, soft_wrap=True)
+    say(left_out)
 
 
 def _text(difference: "Difference") -> str:

@@ -1,6 +1,5 @@
 """`dimerec export`: a kept model as versions for a model server."""
 
-import json
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Annotated
@@ -8,8 +7,9 @@ from typing import Annotated
 import typer
 
 from dimerec_tf.cli import kept_model
-from dimerec_tf.cli.output import AsJson, console, library_noise_in, working
+from dimerec_tf.cli.output import AsJson, library_noise_in
 from dimerec_tf.config import with_values
+from dimerec_tf.terminal import print_json, say, working
 
 
 def export(
@@ -56,7 +56,7 @@ def export(
     names = [config.name, *(f"{config.name}_{name}" for name in config.export.indexes)]
     paths = [str(output / name / str(version)) for name in names]
     if as_json:
-        typer.echo(json.dumps({"version": version, "paths": paths}, indent=2))
+        print_json({"version": version, "paths": paths})
     else:
-        console.print(f"Version {version}: {', '.join(paths)}", highlight=False, soft_wrap=True)
-        console.print(f"Serve it: dimerec serve --model-base-path {output / config.name}", soft_wrap=True)
+        say(f"Version {version}: {', '.join(paths)}")
+        say(f"Serve it: dimerec serve --model-base-path {output / config.name}")

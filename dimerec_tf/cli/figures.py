@@ -5,11 +5,12 @@ from typing import Annotated
 
 import typer
 
-from dimerec_tf.cli.output import console, library_noise_in
+from dimerec_tf.cli.output import library_noise_in
 from dimerec_tf.cli.presets import load_preset_with_data, require_one_source
 from dimerec_tf.config import Config, load_config, load_preset
 from dimerec_tf.errors import DimeRecError
 from dimerec_tf.figures.names import FigureName
+from dimerec_tf.terminal import say
 
 
 def figures(
@@ -50,20 +51,20 @@ def figures(
         from dimerec_tf.figures.study import FigureRefused, Study
         from dimerec_tf.figures.trajectory import write_reverse_steps
 
-        study = Study(settings, preset or Path(config or "").stem, output / "runs", console.print)
+        study = Study(settings, preset or Path(config or "").stem, output / "runs", say)
         for number, name in enumerate(wanted, start=1):
-            console.print(f"Figure {number} of {len(wanted)}: {name.value}")
+            say(f"Figure {number} of {len(wanted)}: {name.value}")
             try:
                 table = FIGURES[name].data(study)
             except FigureRefused as refusal:
                 if only:
                     raise
-                console.print(f"{name.value} is left out: {refusal}", soft_wrap=True)
+                say(f"{name.value} is left out: {refusal}")
                 continue
             write(name.value, table, FIGURES[name].draw, output)
             if reverse_steps_json and name is FigureName.TRAJECTORY:
                 write_reverse_steps(study, table, reverse_steps_json)
-    console.print(f"Written to {output}{f' and {reverse_steps_json}' if reverse_steps_json else ''}.", soft_wrap=True)
+    say(f"Written to {output}{f' and {reverse_steps_json}' if reverse_steps_json else ''}.")
 
 
 def _settings(

@@ -1,6 +1,5 @@
 """`dimerec lineage`: what a pushed version was made of."""
 
-import json
 import os
 from dataclasses import asdict
 from datetime import datetime, timezone
@@ -11,7 +10,8 @@ import typer
 import yaml
 from rich.table import Table
 
-from dimerec_tf.cli.output import AsJson, console, library_noise_in, metric_table
+from dimerec_tf.cli.output import AsJson, library_noise_in, metric_table
+from dimerec_tf.terminal import console, print_json, say
 
 if TYPE_CHECKING:
     from tfx_pipeline.lineage import Lineage
@@ -37,7 +37,7 @@ def lineage(
 
         found = read_lineage(Workdir(workdir.resolve()).metadata, model_version, name)
     if as_json:
-        console.print_json(json.dumps(asdict(found)))
+        print_json(asdict(found))
     else:
         _print(found)
 
@@ -61,7 +61,7 @@ def _print(found: "Lineage") -> None:
     console.print(facts)
     console.print(metric_table("test split, in %", found.metrics))
     parameters = {section: found.config[section] for section in PARAMETERS}
-    console.print(yaml.safe_dump(parameters, sort_keys=False), markup=False, highlight=False)
+    say(yaml.safe_dump(parameters, sort_keys=False))
 
 
 def _version(number: int | None) -> str:

@@ -6,15 +6,15 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
 from dimerec_tf.cli import access
-from dimerec_tf.cli.output import AsJson, console
+from dimerec_tf.cli.output import AsJson
 from dimerec_tf.cli.recommend import GRPC_ADDRESS
 from dimerec_tf.environment import silence_native_logs
 from dimerec_tf.errors import DimeRecError
+from dimerec_tf.terminal import console, print_json, progress_bar
 
 DRAWN = 1000
 
@@ -73,7 +73,7 @@ def loadtest(
             task = bar.add_task(f"concurrency {level}", total=seconds)
             rows.append(run_load(server, requests, level, seconds, partial(_advance, bar, task), shown).row())
     if as_json:
-        typer.echo(json.dumps(rows, indent=2))
+        print_json(rows)
     else:
         _print(rows)
     if output:
@@ -92,7 +92,7 @@ def _levels(text: str) -> list[int]:
 
 def _progress_bar() -> Progress:
     columns = (TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn())
-    return Progress(*columns, console=Console(stderr=True))
+    return progress_bar(*columns)
 
 
 def _advance(bar: Progress, task: TaskID, seconds: float) -> None:

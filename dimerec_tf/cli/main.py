@@ -6,8 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import typer
-from rich.console import Console
-from rich.markup import escape
+from rich.text import Text
 
 from dimerec_tf.cli import (
     bench,
@@ -31,6 +30,7 @@ from dimerec_tf.cli import (
 )
 from dimerec_tf.environment import silence_native_logs
 from dimerec_tf.errors import DimeRecError
+from dimerec_tf.terminal import say_aside
 
 app = typer.Typer(
     name="dimerec",
@@ -74,8 +74,7 @@ def catching_errors() -> Iterator[None]:
     try:
         yield
     except (DimeRecError, ImportError) as error:
-        stderr = Console(stderr=True)
-        stderr.print(f"[bold red]error:[/] {escape(str(error))}", highlight=False, soft_wrap=True)
+        say_aside(Text.assemble(("error:", "bold red"), " ", str(error)))
         if isinstance(error, ModuleNotFoundError):
-            stderr.print("hint: `dimerec doctor` says which packages are missing and how to install them.")
+            say_aside("hint: `dimerec doctor` says which packages are missing and how to install them.")
         sys.exit(error.exit_code if isinstance(error, DimeRecError) else 1)

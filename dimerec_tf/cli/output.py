@@ -9,17 +9,9 @@ from typing import Annotated
 
 import absl.logging
 import typer
-from rich.console import Console
-from rich.status import Status
 from rich.table import Table
 
-console = Console()
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
-
-
-def working(what: str) -> Status:
-    """Shows on a terminal, beside what programs read, that something takes its time."""
-    return Console(stderr=True).status(what)
 
 
 @contextmanager

@@ -1,6 +1,5 @@
 """`dimerec pipeline`: the TFX pipeline from a log to a pushed model."""
 
-import json
 import logging
 import re
 from collections.abc import Iterator
@@ -11,16 +10,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.markup import escape
+from rich.text import Text
 
 from dimerec_tf.cli.cluster import TargetName, compile_spec, require_local, submit
-from dimerec_tf.cli.output import AsJson, console, library_noise_in, metric_table, stdout_for_programs
+from dimerec_tf.cli.output import AsJson, library_noise_in, metric_table, stdout_for_programs
 from dimerec_tf.cli.refresh import refresh
 from dimerec_tf.config import Config, ConfigError, load_config
 from dimerec_tf.config_training import CLUSTERED
 from dimerec_tf.data.items import read_categories
 from dimerec_tf.data.log_reader import list_log_files
 from dimerec_tf.errors import VERDICT_IS_NO, DimeRecError
+from dimerec_tf.terminal import console, print_json, say
 
 if TYPE_CHECKING:
     from tfx_pipeline.outcome import Outcome
@@ -58,7 +58,7 @@ def run(
     with stdout_for_programs(as_json):
         outcome = run_pipeline(settings, workdir)
     if as_json:
-        typer.echo(json.dumps({**asdict(outcome), "config_fingerprint": settings.fingerprint()}, indent=2))
+        print_json({**asdict(outcome), "config_fingerprint": settings.fingerprint()})
     else:
         print_outcome(settings, outcome)
     require_blessing(outcome)
@@ -90,12 +90,12 @@ def worker(
     from tfx_pipeline.workdir import Workdir
 
     task = task_file(checkpoint_dir(settings, Workdir(workdir.resolve())))
-    console.print(f"Waiting for the pipeline's Trainer, which writes {task}.", soft_wrap=True)
+    say(f"Waiting for the pipeline's Trainer, which writes {task}.")
     if only_serves(strategy):
         server = serve(cluster)
         wait_for(task)
         wait_while(task)
-        console.print(f"The training has ended, and so does {server.target}.", soft_wrap=True)
+        say(f"The training has ended, and so does {server.target}.")
     else:
         wait_for(task)
         take_part(task)
@@ -127,7 +127,7 @@ def run_pipeline(config: Config, workdir: Path) -> "Outcome":
     from tfx_pipeline.workdir import Workdir
 
     paths = Workdir(workdir.resolve())
-    console.print(f"Loading TFX; its log goes to [bold]{paths.log}[/].", soft_wrap=True)
+    say(f"Loading TFX; its log goes to {paths.log}.")
     with library_noise_in(paths.log):
         from tfx_pipeline.local_runner import run_local
         from tfx_pipeline.outcome import read_outcome
@@ -167,7 +167,7 @@ class _StepPrinter(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         started = re.fullmatch(r"Component (\S+) is running\.", record.getMessage())
         if started:
-            console.print(f"  {datetime.now():%H:%M:%S} [cyan]{started[1]}[/]")
+            say(f"  {datetime.now():%H:%M:%S} {started[1]}")
 
 
 def protocol_line(config: Config) -> str:
@@ -178,12 +178,10 @@ def protocol_line(config: Config) -> str:
 
 def print_outcome(config: Config, outcome: "Outcome") -> None:
     for anomaly in outcome.anomalies:
-        console.print(f"[yellow]warning:[/] {escape(anomaly)}", highlight=False, soft_wrap=True)
+        say(Text.assemble(("warning:", "yellow"), " ", anomaly))
     console.print(metric_table(protocol_line(config), outcome.accuracy()))
     if outcome.pushed_version is not None:
-        console.print(
-            f"Blessed and pushed as version [bold]{outcome.pushed_version}[/] to {outcome.pushed_path}", soft_wrap=True
-        )
+        say(f"Blessed and pushed as version {outcome.pushed_version} to {outcome.pushed_path}")
 
 
 def require_blessing(outcome: "Outcome") -> None:

@@ -1,17 +1,16 @@
 """`dimerec recommend`: asks a running server what comes next for one user."""
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.markup import escape
 from rich.table import Table
 
 from dimerec_tf.cli import access
-from dimerec_tf.cli.output import AsJson, console
+from dimerec_tf.cli.output import AsJson
 from dimerec_tf.cli.titles import read_titles
 from dimerec_tf.environment import silence_native_logs
+from dimerec_tf.terminal import console, print_json, say
 
 if TYPE_CHECKING:
     from serving.client.access import Access
@@ -107,14 +106,14 @@ def _print_json(answer: "Recommendation", titles: dict[str, str]) -> None:
         {"rank": rank, "item_id": item, "title": titles.get(item), "score": score}
         for rank, (item, score) in enumerate(zip(answer.item_ids, answer.scores, strict=True), start=1)
     ]
-    typer.echo(json.dumps({"cold_start": answer.cold_start, "items": items}, ensure_ascii=False, indent=2))
+    print_json({"cold_start": answer.cold_start, "items": items})
 
 
 def _print_table(answer: "Recommendation", titles: dict[str, str]) -> None:
     if answer.cold_start:
-        console.print("The model knows no item of this history: these are the most popular items.", soft_wrap=True)
+        say("The model knows no item of this history: these are the most popular items.")
     table = Table("rank", "item", "title", "score") if titles else Table("rank", "item", "score")
     for rank, (item, score) in enumerate(zip(answer.item_ids, answer.scores, strict=True), start=1):
-        title = [escape(titles.get(item, ""))] if titles else []
-        table.add_row(str(rank), escape(item), *title, f"{score:.4f}")
+        title = [titles.get(item, "")] if titles else []
+        table.add_row(str(rank), item, *title, f"{score:.4f}")
     console.print(table)

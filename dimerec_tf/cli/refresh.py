@@ -5,9 +5,10 @@ from typing import Annotated
 
 import typer
 
-from dimerec_tf.cli.output import console, library_noise_in
+from dimerec_tf.cli.output import library_noise_in
 from dimerec_tf.config import load_config
 from dimerec_tf.errors import DimeRecError
+from dimerec_tf.terminal import say
 
 
 def refresh(
@@ -40,7 +41,7 @@ def refresh(
     if add:
         read_new_items(add)
     paths = Workdir(workdir.resolve())
-    console.print(f"Loading TFX; its log goes to [bold]{paths.log}[/].", soft_wrap=True)
+    say(f"Loading TFX; its log goes to {paths.log}.")
     with library_noise_in(paths.log):
         from dimerec_tf.export.load import read_record
         from tfx_pipeline.refresh import run_refresh
@@ -48,9 +49,8 @@ def refresh(
         version = run_refresh(settings, paths, withdraw, add)
         record = read_record(version).facts
     changes = record["refresh"]
-    console.print(
-        f"Pushed as version [bold]{version.name}[/] to {version}: {changes['new']} items new, {changes['withdrawn']} "
+    say(
+        f"Pushed as version {version.name} to {version}: {changes['new']} items new, {changes['withdrawn']} "
         f"withdrawn, {changes['unknown']} to withdraw that the model does not know; "
         f"{record['items'] - record['withdrawn_items']} can be recommended.",
-        soft_wrap=True,
     )

@@ -1,6 +1,5 @@
 """`dimerec rollout`: a new version becomes the canary, is watched, and becomes stable or goes."""
 
-import json
 from contextlib import ExitStack
 from functools import partial
 from math import isfinite
@@ -8,7 +7,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from dimerec_tf.cli import access
@@ -16,6 +14,7 @@ from dimerec_tf.cli.experiment import UnitName
 from dimerec_tf.cli.output import AsJson
 from dimerec_tf.environment import silence_native_logs
 from dimerec_tf.errors import DimeRecError
+from dimerec_tf.terminal import print_json, progress_bar, say
 
 if TYPE_CHECKING:
     from serving.rollout.metrics import Health
@@ -163,7 +162,7 @@ def _progress_bar() -> Progress:
         TimeRemainingColumn(),
         TextColumn("{task.fields[measured]}"),
     )
-    return Progress(*columns, console=Console(stderr=True))
+    return progress_bar(*columns)
 
 
 def _show(bar: Progress, task: Any, seconds: float, health: "Health") -> None:
@@ -181,23 +180,23 @@ def _print_plan(plan: "Plan", addresses: list[str], as_json: bool) -> None:
             "servers": addresses,
             "will": will,
         }
-        typer.echo(json.dumps(fields, indent=2))
+        print_json(fields)
     else:
-        typer.echo(f"Would {will}, on {', '.join(addresses)}.")
+        say(f"Would {will}, on {', '.join(addresses)}.")
 
 
 def _print_outcome(outcome: "Outcome", plan: "Plan", as_json: bool) -> None:
     stable = {"promoted": plan.version, "rolled_back": plan.stable}.get(outcome.result)
     if not as_json:
         now = "Run it again, or with --abort." if stable is None else f"Stable is version {stable}."
-        typer.echo(f"{outcome.result.replace('_', ' ')}: {outcome.reason.rstrip('.')}. {now}")
+        say(f"{outcome.result.replace('_', ' ')}: {outcome.reason.rstrip('.')}. {now}")
         return
     fields = {"result": outcome.result, "reason": outcome.reason, "version": plan.version, "stable": stable}
     if outcome.health is not None:
         p99 = outcome.health.p99_ms
         fields |= {"requests": outcome.health.requests, "errors": outcome.health.errors}
         fields |= {"p99_ms": p99 if isfinite(p99) else None}
-    typer.echo(json.dumps(fields, indent=2))
+    print_json(fields)
 
 
 def _save(outcome: "Outcome", path: Path | None) -> None:

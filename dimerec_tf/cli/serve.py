@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
-from dimerec_tf.cli.output import console
 from dimerec_tf.environment import one_thread_per_operation, silence_native_logs
 from dimerec_tf.errors import DimeRecError
 from dimerec_tf.stop_signals import told_to_stop
+from dimerec_tf.terminal import say
 
 if TYPE_CHECKING:
     from serving.server.app import RunningServer
@@ -144,7 +144,7 @@ def serve(
         server = start_server(models, f"0.0.0.0:{port}", options)
         _announce(server, {name: settings.base for name, settings in models.items()})
         stopping.wait()
-        console.print("Stopping: requests in flight may end.")
+        say("Stopping: requests in flight may end.")
         server.stop(drain_seconds=drain_seconds)
 
 
@@ -196,6 +196,6 @@ def _announce(server: "RunningServer", models: dict[str, Path]) -> None:
     for name, base in models.items():
         number = server.manager.served_version(name)
         what = "no version yet, waiting for one" if number is None else f"version {number}"
-        console.print(f"{name}: {what}, from {base}", markup=False, soft_wrap=True)
+        say(f"{name}: {what}, from {base}")
     rest = f" and {server.rest.port} (REST)" if server.rest else ""
-    console.print(f"Listening on port {server.port} (gRPC){rest}, TF Serving's API. Ctrl-C stops.", soft_wrap=True)
+    say(f"Listening on port {server.port} (gRPC){rest}, TF Serving's API. Ctrl-C stops.")

@@ -1,17 +1,17 @@
 """`dimerec train`: a model from a log, without TFX."""
 
 import shutil
-from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from dimerec_tf.cli.output import console, library_noise_in
+from dimerec_tf.cli.output import library_noise_in
 from dimerec_tf.cli.presets import load_source
 from dimerec_tf.config import Config, ConfigError
 from dimerec_tf.config_training import CLUSTERED
+from dimerec_tf.terminal import say
 
 if TYPE_CHECKING:
     from dimerec_tf.data.vocabulary import Encoder
@@ -42,7 +42,6 @@ def train(
     with library_noise_in(output / "train.log"):
         from dimerec_tf.evaluation.bench_runs import KeptRuns
 
-        say = partial(console.print, highlight=False, soft_wrap=True)
         runs = KeptRuns(output / "runs", preset or Path(config or "").stem, settings.data, say, logs)
         trained = runs.trained(settings.name, settings)
         _replace(path, trained.model, runs.benchmark.encoder, settings)

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.table import Table
 
-from dimerec_tf.cli.output import console, library_noise_in
+from dimerec_tf.cli.output import library_noise_in
 from dimerec_tf.cli.presets import load_source
 from dimerec_tf.config import with_values
 from dimerec_tf.config_tuning import OBJECTIVE
+from dimerec_tf.terminal import console, say
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -46,14 +47,13 @@ def tune(
         from dimerec_tf.tuning.library import library_search
         from dimerec_tf.tuning.trials import best_config, trial_table
 
-        say = partial(console.print, highlight=False, soft_wrap=True)
         search = library_search(settings, output / "trials", say)
         search.search()
         table = trial_table(search)
         write("trials", table, partial(draw, space=search.tuning.space), output)
         (output / "best.yaml").write_text(best_config(search).to_yaml())
     console.print(_printed(table))
-    console.print(f"Written to {output}: best.yaml is the configuration with the best trial's values.", soft_wrap=True)
+    say(f"Written to {output}: best.yaml is the configuration with the best trial's values.")
 
 
 def _printed(table: "pd.DataFrame") -> Table:

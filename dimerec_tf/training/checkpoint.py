@@ -11,6 +11,7 @@ import tensorflow as tf
 
 from dimerec_tf.errors import DimeRecError
 from dimerec_tf.models.base import SequenceModel
+from dimerec_tf.terminal import say
 from dimerec_tf.training.finite import require_finite_weights
 from dimerec_tf.training.strategy import is_chief, sum_of_all
 
@@ -76,7 +77,7 @@ class TrainingCheckpoint(tf.keras.callbacks.Callback):
                     f"{expected[0]} and {expected[1]}: remove it, or name another directory."
                 )
             self.kept_after = self._place()
-            print(f"Resuming training after {self.kept_after}.")
+            say(f"Resuming training after {self.kept_after}.")
         self.means = {name: mean.get_weights() for name, mean in self.trained.loss_means.items()}
         return int(self.trained.steps_trained.numpy())
 

@@ -4,9 +4,9 @@ import time
 from typing import Any
 
 import tensorflow as tf
-from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from dimerec_tf.terminal import console, say
 from dimerec_tf.training.validation import METRIC
 
 LINES_WITHOUT_TERMINAL = 10
@@ -26,7 +26,6 @@ class TrainingProgress(tf.keras.callbacks.Callback):
         self.epochs = epochs
         self.steps = steps
         self.targets_per_step = targets_per_step
-        console = Console()
         self.every = max(epochs // LINES_WITHOUT_TERMINAL, 1)
         self.bar = Progress(
             TextColumn("training"),
@@ -57,7 +56,7 @@ class TrainingProgress(tf.keras.callbacks.Callback):
         reached = self._reached(logs or {})
         self.bar.update(self.task, completed=epoch + 1, reached=reached)
         if self.bar.disable and ((epoch + 1) % self.every == 0 or epoch + 1 == self.epochs):
-            print(f"epoch {epoch + 1} of {self.epochs}  {reached}  {time.monotonic() - self.started:.0f} s", flush=True)
+            say(f"epoch {epoch + 1} of {self.epochs}  {reached}  {time.monotonic() - self.started:.0f} s")
 
     def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
         self.bar.stop()

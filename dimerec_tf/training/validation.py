@@ -11,6 +11,7 @@ from dimerec_tf.evaluation.evaluator import compile_search, retrieve, target_ran
 from dimerec_tf.metrics.ranking import hit_rate
 from dimerec_tf.models.base import SequenceModel
 from dimerec_tf.retrieval.exact import ExactRetriever, ModelScorer
+from dimerec_tf.terminal import say
 from dimerec_tf.training.sequences import Sequences
 
 METRIC = "HR@10"
@@ -82,7 +83,7 @@ class Validation(tf.keras.callbacks.Callback):
         for kept, weight in zip(self.best_weights, self.trained.trainable_variables, strict=True):
             weight.assign(kept)
         share = self.seconds / max(time.monotonic() - self.started, 1e-9)
-        print(
+        say(
             f"Kept the model after epoch {int(self.best_epoch)}, with {METRIC} {float(self.best):.2%} of "
             f"{len(self.targets)} validation users; validation took {share:.1%} of the time."
         )

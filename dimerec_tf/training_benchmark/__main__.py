@@ -4,15 +4,13 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
 from dimerec_tf.cli.main import catching_errors
 from dimerec_tf.environment import silence_native_logs
 from dimerec_tf.measuring.alone import Rows, measured_alone
+from dimerec_tf.terminal import say
 from dimerec_tf.training_benchmark.pieces import measure, planned
 from dimerec_tf.training_benchmark.report import write_report
-
-console = Console()
 
 
 def main(
@@ -39,11 +37,11 @@ def main(
     pieces = list(planned(repeats, largest))
     measured: Rows = {}
     for number, piece in enumerate(pieces, start=1):
-        console.print(f"[{number}/{len(pieces)}] {piece}", markup=False)
+        say(f"[{number}/{len(pieces)}] {piece}")
         for key, rows in measured_alone(output / f"{piece}.json", measure, piece).items():
             measured.setdefault(key, []).extend(rows)
     write_report(measured, results, page)
-    console.print(f"Written to {results} and {page}.", soft_wrap=True)
+    say(f"Written to {results} and {page}.")
 
 
 if __name__ == "__main__":

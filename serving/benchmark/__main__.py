@@ -4,16 +4,14 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
 from dimerec_tf.cli.main import catching_errors
 from dimerec_tf.environment import silence_native_logs
 from dimerec_tf.errors import DimeRecError
 from dimerec_tf.measuring.alone import Rows, measured_alone
+from dimerec_tf.terminal import say
 from serving.benchmark.pieces import CONCURRENCIES, Settings, measure, planned
 from serving.benchmark.report import write_report
-
-console = Console()
 
 
 def main(
@@ -42,12 +40,12 @@ def main(
     pieces = planned(settings)
     measured: Rows = {}
     for number, piece in enumerate(pieces, start=1):
-        console.print(f"[{number}/{len(pieces)}] {piece}", markup=False)
+        say(f"[{number}/{len(pieces)}] {piece}")
         file = output / "measured" / f"{piece}-{settings.seconds:g}s-{settings.repeats}.json"
         for key, rows in measured_alone(file, measure, output, piece, settings).items():
             measured.setdefault(key, []).extend(rows)
     write_report(measured, results, page)
-    console.print(f"Written to {results} and {page}.", soft_wrap=True)
+    say(f"Written to {results} and {page}.")
 
 
 def _numbers(text: str) -> tuple[int, ...]:

@@ -1,17 +1,16 @@
 """`python -m serving.soak`: the soak test, its figures and its verdict."""
 
-import json
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Annotated
 
 import pandas as pd
 import typer
-from rich.console import Console
 
 from dimerec_tf.cli.main import catching_errors
 from dimerec_tf.environment import silence_native_logs
 from dimerec_tf.measuring.results import merge_results
+from dimerec_tf.terminal import print_json, say_aside
 from serving.server_process import free_port
 
 
@@ -33,15 +32,14 @@ def main(
     from serving.soak.run import soak
 
     with TemporaryDirectory() as folder:
-        say = Console(stderr=True).print
-        record = soak(Path(folder), free_port(), free_port(), minutes * 60, say)
+        record = soak(Path(folder), free_port(), free_port(), minutes * 60, say_aside)
     sections, rows = report(record), per_second(record)
     merge_results(output, sections)
     if seconds_csv:
         pd.DataFrame(rows).to_csv(seconds_csv, index=False)
     if picture:
         plot(record, rows, picture)
-    typer.echo(json.dumps(sections, indent=2))
+    print_json(sections)
     if not all(section["passed"] for section in sections.values()):
         raise typer.Exit(1)
 

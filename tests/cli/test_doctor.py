@@ -6,10 +6,9 @@ import socket
 import pytest
 import tensorflow as tf
 from packaging.requirements import Requirement
-from rich.console import Console
 from typer.testing import CliRunner
 
-from dimerec_tf.cli import checks, doctor
+from dimerec_tf.cli import checks
 from dimerec_tf.cli.checks import GIBIBYTE, State
 from dimerec_tf.cli.main import app
 from dimerec_tf.retrieval import scann
@@ -29,7 +28,7 @@ def test_what_is_broken_is_shown_with_what_to_do_and_ends_with_a_status(monkeypa
         raise ImportError("undefined symbol [x]")
 
     monkeypatch.setattr(scann, "ScannIndex", lacks_its_library)
-    monkeypatch.setattr(doctor, "console", Console(width=200))
+    monkeypatch.setenv("COLUMNS", "200")
     result = CliRunner().invoke(app, ["doctor"])
     assert result.exit_code == 3
     assert "does not load: undefined symbol [x]" in result.stdout

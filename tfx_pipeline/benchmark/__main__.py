@@ -4,16 +4,14 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
 from dimerec_tf.cli.main import catching_errors
 from dimerec_tf.environment import silence_native_logs
 from dimerec_tf.measuring.alone import Rows, measured_alone
+from dimerec_tf.terminal import say
 from tfx_pipeline.benchmark.event_log import write_log
 from tfx_pipeline.benchmark.report import write_report
 from tfx_pipeline.benchmark.steps import MEASURED, measure
-
-console = Console()
 
 
 def main(
@@ -46,12 +44,12 @@ def main(
         for number in workers:
             work = output.resolve() / f"{size}-{number}"
             for component in MEASURED:
-                console.print(f"{size:,} events, {component}, workers: {number}", highlight=False)
+                say(f"{size:,} events, {component}, workers: {number}")
                 kept = work / f"{component}.json"
                 rows = measured_alone(kept, measure, log, work, component, size, number)
                 measured["pipeline"] += rows["pipeline"]
     write_report(measured, results, page)
-    console.print(f"Written to {results} and {page}.", soft_wrap=True)
+    say(f"Written to {results} and {page}.")
 
 
 if __name__ == "__main__":
