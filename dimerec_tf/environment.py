@@ -7,6 +7,8 @@ from pathlib import Path
 from dimerec_tf.errors import DimeRecError
 
 LEGACY_KERAS = "TF_USE_LEGACY_KERAS"
+_OWN_ADDRESSES = "localhost,127.0.0.1,::1"
+_GRPC_EXCEPTIONS = "no_grpc_proxy"  # which gRPC takes in place of no_proxy
 
 
 def cache_dir() -> Path:
@@ -26,6 +28,18 @@ def silence_native_logs() -> None:
     """Keeps TensorFlow's C++ start-up lines off the terminal, unless the user chose a level."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     os.environ.setdefault("GRPC_VERBOSITY", "ERROR")
+
+
+def reach_this_machine_directly() -> None:
+    """Keeps `http_proxy` and its kin from being asked for this machine's own addresses, by child processes too.
+
+    For what connects to itself: Beam's workers, a training's workers, the server that is tried out before a push.
+    """
+    given = os.environ.get("no_proxy") or os.environ.get("NO_PROXY") or ""
+    if given.strip() != "*":
+        os.environ["no_proxy"] = ",".join(filter(None, (given, _OWN_ADDRESSES)))
+    if of_grpc := os.environ.get(_GRPC_EXCEPTIONS):
+        os.environ[_GRPC_EXCEPTIONS] = f"{of_grpc},{_OWN_ADDRESSES}"
 
 
 def one_thread_per_operation() -> None:

@@ -11,6 +11,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from tenacity import retry, retry_if_exception_type, stop_after_delay, wait_fixed
 
 from dimerec_tf.errors import DimeRecError
+from serving.client.access import OPEN
 
 START_SECONDS = 600.0  # on a busy machine
 
@@ -82,7 +83,7 @@ class ServerProcess:
     def _check_serving(self) -> None:
         if not self.is_running:
             raise DimeRecError(f"The server ended by itself; see {self._log}.")
-        with grpc.insecure_channel(self.address) as channel:
+        with OPEN.channel(self.address) as channel:
             request = health_pb2.HealthCheckRequest(service=self.name)
             answer = health_pb2_grpc.HealthStub(channel).Check(request, timeout=5)
         if answer.status != health_pb2.HealthCheckResponse.SERVING:

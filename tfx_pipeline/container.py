@@ -10,6 +10,8 @@ from google.protobuf import json_format
 from kfp.pipeline_spec.pipeline_spec_pb2 import ComponentInputsSpec, ExecutorInput
 from tfx.orchestration.kubeflow.v2.container import kubeflow_v2_run_executor
 
+from dimerec_tf.environment import reach_this_machine_directly
+
 COMMAND = ("python", "-m", "tfx_pipeline.container")
 
 
@@ -40,4 +42,5 @@ def parse_flags(argv: list[str]) -> tuple[argparse.Namespace, list[str]]:
 
 
 if __name__ == "__main__":
+    reach_this_machine_directly()
     app.run(kubeflow_v2_run_executor.main, flags_parser=parse_flags)

@@ -28,7 +28,7 @@ from dimerec_tf.cli import (
     train,
     tune,
 )
-from dimerec_tf.environment import silence_native_logs
+from dimerec_tf.environment import reach_this_machine_directly, silence_native_logs
 from dimerec_tf.errors import DimeRecError
 from dimerec_tf.terminal import say_aside
 
@@ -62,6 +62,7 @@ app.command()(lineage.lineage)
 def run() -> None:
     """Runs the command line."""
     silence_native_logs()
+    reach_this_machine_directly()
     warnings.filterwarnings("ignore", category=FutureWarning)
     warnings.filterwarnings("ignore", category=DeprecationWarning)
     with catching_errors():

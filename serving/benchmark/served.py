@@ -12,6 +12,7 @@ import grpc
 
 from dimerec_tf.errors import DimeRecError
 from serving.benchmark.exports import DIM, Case, Exports
+from serving.client.access import OPEN
 from serving.loadtest.load import run_load
 from serving.loadtest.requests import check_answered, predict_requests
 from serving.server_process import START_SECONDS, ServerProcess, free_port
@@ -77,7 +78,7 @@ def running_echo(log: Path) -> Iterator[str]:
         command = [sys.executable, "-m", "serving.benchmark.echo", "--port", str(port)]
         process = subprocess.Popen(command, stdout=output, stderr=output)
     try:
-        with grpc.insecure_channel(f"127.0.0.1:{port}") as channel:
+        with OPEN.channel(f"127.0.0.1:{port}") as channel:
             try:
                 grpc.channel_ready_future(channel).result(START_SECONDS)
             except grpc.FutureTimeoutError:

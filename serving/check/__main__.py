@@ -4,12 +4,13 @@ import sys
 from pathlib import Path
 
 from dimerec_tf.cli.main import catching_errors
-from dimerec_tf.environment import one_thread_per_operation, silence_native_logs
+from dimerec_tf.environment import one_thread_per_operation, reach_this_machine_directly, silence_native_logs
 from dimerec_tf.export.servable import ServingTask
 
 
 def main(task: str, verdict: str) -> None:
     silence_native_logs()
+    reach_this_machine_directly()
     one_thread_per_operation()  # as the server computes, so that scores are rounded alike
     from serving.check.check import check_exports
 

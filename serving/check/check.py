@@ -4,13 +4,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-import grpc
 from tensorflow_serving.apis import predict_pb2, prediction_service_pb2_grpc
 
 from dimerec_tf.config_pipeline_steps import ServingCheckConfig
 from dimerec_tf.errors import DimeRecError
 from dimerec_tf.export.servable import Finding, ServingTask, ServingVerdict
 from serving.check.answers import Judge, warmup_requests
+from serving.client.access import OPEN
 from serving.loadtest.load import run_load
 from serving.loadtest.requests import predict_requests
 from serving.server_process import ServerProcess, free_port
@@ -52,7 +52,7 @@ def _unserved(export: Path, reason: str, limits: ServingCheckConfig) -> Finding:
 def _served(name: str, export: Path, address: str, task: ServingTask) -> Finding:
     requests = predict_requests(name, task.histories, task.k)
     asked = [*warmup_requests(export, name), *map(predict_pb2.PredictRequest.FromString, requests)]
-    with grpc.insecure_channel(address) as channel:
+    with OPEN.channel(address) as channel:
         stub = prediction_service_pb2_grpc.PredictionServiceStub(channel)
         faults = Judge(export).count_faults(stub, asked)
     load = run_load(address, requests, task.limits.concurrency, task.limits.seconds)

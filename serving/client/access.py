@@ -11,6 +11,7 @@ import grpc.aio
 import requests
 
 from dimerec_tf.errors import DimeRecError
+from serving.client.loopback import DirectSession, channel_options
 
 HEADER = "authorization"
 
@@ -45,20 +46,22 @@ class Access:
             _read(path)
         self._authorization()
 
-    def channel(self, address: str, options: Sequence[tuple[str, Any]]) -> grpc.Channel:
-        """A gRPC channel to `host:port`."""
+    def channel(self, address: str, options: Sequence[tuple[str, Any]] = ()) -> grpc.Channel:
+        """A gRPC channel to `host:port`; a proxy of the environment is not asked for this machine's own addresses."""
+        direct = channel_options(address, options)
         if self.tls:
-            channel = grpc.secure_channel(address, self._credentials(), options=options)
+            channel = grpc.secure_channel(address, self._credentials(), options=direct)
         else:
-            channel = grpc.insecure_channel(address, options=options)
+            channel = grpc.insecure_channel(address, options=direct)
         authorization = self._authorization()
         return grpc.intercept_channel(channel, _Authorized(authorization)) if authorization else channel
 
     def aio_channel(self, address: str, options: Sequence[tuple[str, Any]]) -> grpc.aio.Channel:
         """The same for asyncio; its calls have to carry `metadata` themselves."""
+        direct = channel_options(address, options)
         if self.tls:
-            return grpc.aio.secure_channel(address, self._credentials(), options=options)
-        return grpc.aio.insecure_channel(address, options=options)
+            return grpc.aio.secure_channel(address, self._credentials(), options=direct)
+        return grpc.aio.insecure_channel(address, options=direct)
 
     def metadata(self) -> list[tuple[str, str]]:
         """What a gRPC call has to carry."""
@@ -70,7 +73,7 @@ class Access:
         return address.rstrip("/") if "://" in address else f"{'https' if self.tls else 'http'}://{address}"
 
     def session(self) -> requests.Session:
-        """A session for REST."""
+        """A session for REST; a proxy is asked as by `channel`."""
         session = _Session()
         if self.ca_file:
             session.verify = str(self.ca_file)
@@ -92,7 +95,7 @@ class Access:
         return f"Bearer {token}"
 
 
-class _Session(requests.Session):
+class _Session(DirectSession):
     """Lets `verify` go before REQUESTS_CA_BUNDLE in the environment."""
 
     def merge_environment_settings(self, url: Any, proxies: Any, stream: Any, verify: Any, cert: Any) -> Any:

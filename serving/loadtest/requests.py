@@ -83,7 +83,7 @@ def check_answered(address: str, request: bytes, access: Access = OPEN) -> None:
     Raises:
         RecommendError: it is not answered, or without items; the message says why.
     """
-    with access.channel(address, []) as channel:
+    with access.channel(address) as channel:
         predict = prediction_service_pb2_grpc.PredictionServiceStub(channel).Predict
         try:
             response = predict(predict_pb2.PredictRequest.FromString(request), timeout=TIMEOUT_SECONDS)

@@ -11,11 +11,11 @@ from dataclasses import dataclass, field
 from urllib.parse import quote
 
 import grpc
-import requests
 from hypothesis import HealthCheck, Phase, given, seed, settings
 from tensorflow_serving.apis import get_model_status_pb2, model_service_pb2_grpc, predict_pb2
 
 from dimerec_tf.errors import DimeRecError
+from serving.client.access import OPEN
 from serving.server_process import ServerProcess
 from serving.soak.damage import DAMAGES
 from serving.soak.exports import NAME, Exports, predict_request
@@ -140,7 +140,7 @@ class Faults:
 
     def _malformed_grpc(self, number: int) -> None:
         good = predict_request([["item-1", "item-2"]] * 4, [1, 2, 3, 4], [["item-3"]] * 4, [True, False, True, False])
-        with grpc.insecure_channel(self.server.address, options=OPTIONS) as channel:
+        with OPEN.channel(self.server.address, OPTIONS) as channel:
             call = channel.unary_unary(PREDICT)  # without a serializer: bytes go out as they are
 
             @_burst(number)
@@ -159,7 +159,7 @@ class Faults:
             send()
 
     def _malformed_rest(self, number: int) -> None:
-        with requests.Session() as session:
+        with OPEN.session() as session:
 
             @_burst(number)
             @given(malformed_rest(NAME, self.exports.max_k))
@@ -191,7 +191,7 @@ class Faults:
         request = get_model_status_pb2.GetModelStatusRequest()
         request.model_spec.name = NAME
         end = time.monotonic() + _PATIENCE_SECONDS
-        with grpc.insecure_channel(self.server.address, options=OPTIONS) as channel:
+        with OPEN.channel(self.server.address, OPTIONS) as channel:
             stub = model_service_pb2_grpc.ModelServiceStub(channel)
             while True:
                 answer = stub.GetModelStatus(request, timeout=DEADLINE_SECONDS)

@@ -12,6 +12,7 @@ import requests
 import tensorflow as tf
 from tensorflow_serving.apis import prediction_service_pb2_grpc
 
+from serving.client.access import OPEN
 from serving.oracle import TOLERANCE
 from serving.soak.exports import NAME, Exports, Question
 
@@ -55,11 +56,11 @@ class Traffic:
         self._exports = exports
         self._questions = exports.questions()
         self._url = f"http://{rest_address}/v1/models/{NAME}:predict"
-        self._channel = grpc.insecure_channel(address, options=OPTIONS)
+        self._channel = OPEN.channel(address, OPTIONS)
         # A subscriber's thread attends to a new connection; while every call fails at once, nothing else does.
         self._channel.subscribe(lambda state: None)
         self._stub = prediction_service_pb2_grpc.PredictionServiceStub(self._channel)
-        self._session = requests.Session()
+        self._session = OPEN.session()
         self._stopping = threading.Event()
         asks = [self._ask_grpc] * GRPC_THREADS + [self._ask_rest]
         self._outcomes: list[list[Outcome]] = [[] for _ in asks]
