@@ -1,6 +1,7 @@
 """Loads one version of a model the way TF Serving does: a session and the signatures' tensor names."""
 
 import importlib
+import logging
 from pathlib import Path
 
 import grpc
@@ -12,29 +13,46 @@ from serving.server.errors import ModelLoadError, RequestError
 from serving.server.session import Session
 from serving.server.signature import Signature
 
+logger = logging.getLogger(__name__)
+
 SAVED_MODEL_FILE = "saved_model.pb"
 _SCANN_OPS = b"Scann>"
 
 
 class LoadedVersion:
-    """A SavedModel in memory. `close` must come after the last use of its signatures."""
+    """A SavedModel in memory. `close` must come after the last use of its signatures.
+
+    A signature that cannot be served, such as one with a sparse input, is left out, and a request for it told why.
+
+    Raises:
+        ValueError: none of its signatures can be served.
+    """
 
     def __init__(self, session: Session) -> None:
         self._session = session
         self.signature_defs = dict(session.meta_graph.signature_def)
-        self._signatures = {
-            # Initialisation ops are listed among the signatures, without a method name.
-            name: Signature(session, definition)
-            for name, definition in self.signature_defs.items()
-            if definition.method_name
-        }
+        self._signatures: dict[str, Signature] = {}
+        self._left_out: dict[str, str] = {}
+        for name, definition in self.signature_defs.items():
+            if not definition.method_name:  # initialisation ops are listed among the signatures
+                continue
+            try:
+                self._signatures[name] = Signature(session, definition)
+            except (KeyError, ValueError) as error:
+                self._left_out[name] = f'Signature "{name}" cannot be served: {error.args[0]}.'
+        if self._left_out and not self._signatures:
+            raise ValueError(" ".join(self._left_out.values()))
+        for reason in self._left_out.values():
+            logger.warning("%s", reason)
 
     def signature(self, name: str) -> Signature:
         """One of the model's signatures.
 
         Raises:
-            RequestError: there is none of that name.
+            RequestError: there is none of that name, or it cannot be served.
         """
+        if name in self._left_out:
+            raise RequestError(grpc.StatusCode.UNIMPLEMENTED, self._left_out[name])
         signature = self._signatures.get(name)
         if signature is None:
             raise RequestError(grpc.StatusCode.FAILED_PRECONDITION, f'Serving signature key "{name}" not found.')

@@ -44,11 +44,13 @@ class Predictor:
         call.check()
         spec = checked_spec(request)
         signature_name = spec.signature_name or tf.saved_model.DEFAULT_SERVING_SIGNATURE_DEF_KEY
-        self._limits.check_shapes(request.inputs)
         with self._manager.lease(spec) as lease:
             signature = lease.loaded.signature(signature_name)
+            if signature.takes_histories:
+                self._limits.check_shapes(request.inputs)
             arrays, aliases = signature.read(request.inputs), signature.wanted(request.output_filter)
-            self._limits.check_k(arrays)
+            if signature.takes_histories:
+                self._limits.check_k(arrays)
             values = self._compute(signature, arrays, aliases, call)
         return predict_pb2.PredictResponse(
             model_spec=answering_spec(spec.name, lease, signature_name), outputs=signature.write(values)

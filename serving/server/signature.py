@@ -12,6 +12,7 @@ from serving.server.c_api import TensorFlowError
 from serving.server.call import too_late
 from serving.server.errors import RequestError, status_code
 from serving.server.metrics import measured_run
+from serving.server.own_exports import takes_histories
 from serving.server.session import Run, Session
 from serving.server.tensors import decode, dtype_name, encode
 
@@ -28,14 +29,17 @@ class Signature:
 
     Attributes:
         defaults: values of inputs that a request may leave out.
+        takes_histories: whether it is one of our exports', so that our rules hold for it.
 
     Raises:
-        KeyError, ValueError: the graph has no such tensors, or a default value cannot be read.
+        KeyError, ValueError: an input or output is no dense tensor of the graph, or a default value cannot be read.
     """
 
     def __init__(self, session: Session, definition: meta_graph_pb2.SignatureDef) -> None:
+        _check_dense(definition)
         self._session = session
         self._definition = definition
+        self.takes_histories = takes_histories(definition.inputs)
         self._shapes = {alias: tf.TensorShape(info.tensor_shape) for alias, info in definition.inputs.items()}
         self._prepared: dict[tuple[str, ...], Run] = {}
         self._prepare(tuple(sorted(definition.outputs)))
@@ -137,13 +141,23 @@ class Signature:
         except ValueError as error:
             raise RequestError(grpc.StatusCode.INVALID_ARGUMENT, f"tensor parsing error: {alias}: {error}.") from error
         info, shape = self._definition.inputs[alias], self._shapes[alias]
-        if proto.dtype != info.dtype or not shape.is_compatible_with(array.shape):
+        fits = not self.takes_histories or shape.is_compatible_with(array.shape)  # of others TensorFlow is the judge
+        if proto.dtype != info.dtype or not fits:
             raise RequestError(
                 grpc.StatusCode.INVALID_ARGUMENT,
                 f'Input "{alias}" must be {dtype_name(info.dtype)} of shape {_shape_text(shape)}, '
                 f"but {dtype_name(proto.dtype)} of shape {list(array.shape)} was received.",
             )
+        if self.takes_histories and array.shape[0] == 0:
+            raise RequestError(grpc.StatusCode.INVALID_ARGUMENT, f'Input "{alias}" has no rows. Send one row at least.')
         return array
+
+
+def _check_dense(definition: meta_graph_pb2.SignatureDef) -> None:
+    for alias, info in [*definition.inputs.items(), *definition.outputs.items()]:
+        if info.WhichOneof("encoding") != "name":
+            kind = "sparse" if info.WhichOneof("encoding") == "coo_sparse" else "composite"
+            raise ValueError(f'"{alias}" is a {kind} tensor, and only dense ones can be sent')
 
 
 def _join(names: set[str]) -> str:

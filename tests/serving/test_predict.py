@@ -134,6 +134,8 @@ def test_a_wrong_output_filter_is_invalid(toy_server: Stubs, outputs: list[str],
         (request(["a"]), 'Input "history_item_ids" must be string of shape [?, ?], but string of shape [1]'),
         (request([[1]]), 'Input "history_item_ids" must be string of shape [?, ?], but int32 of shape [1, 1]'),
         (request([["a"]], k=[6]), TOO_LARGE),
+        (request(np.empty((0, 3), object)), 'Input "history_item_ids" has no rows. Send one row at least.'),
+        (request([["a"]], k=np.empty(0, np.int32)), 'Input "k" has no rows. Send one row at least.'),
     ],
 )
 def test_inputs_that_do_not_fit_are_invalid(toy_server: Stubs, message: predict_pb2.PredictRequest, text: str) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 from tensorflow.core.framework import tensor_pb2
 from tensorflow.core.protobuf import meta_graph_pb2
 
+from serving.server.own_exports import takes_histories
 from serving.server.rest.json_tensors import JsonError, is_base64, to_json, to_tensor
 
 INSTANCES, INPUTS = "instances", "inputs"
@@ -57,12 +58,12 @@ def request_tensors(document: dict[str, Any], infos: InputInfos) -> Tensors:
         JsonError: they do not fit the signature's inputs.
     """
     columns = _from_rows(document[INSTANCES], infos) if INSTANCES in document else _columns(document[INPUTS], infos)
-    tensors = {}
+    tensors, may_pad = {}, takes_histories(infos)
     for name, value in columns.items():
         if name not in infos:
             raise JsonError(f'There is no input "{name}"; the signature has {", ".join(sorted(infos))}')
         try:
-            tensors[name] = to_tensor(value, infos[name])
+            tensors[name] = to_tensor(value, infos[name], may_pad)
         except JsonError as error:
             raise JsonError(f'Input "{name}": {error}') from error
     return tensors

@@ -31,6 +31,13 @@ _FIELDS = {
     types_pb2.DT_UINT32: "uint32_val",
     types_pb2.DT_UINT64: "uint64_val",
 }
+# What is rounded to infinity.
+_TOO_LARGE = {types_pb2.DT_FLOAT: float.fromhex("0x1.ffffffp127"), types_pb2.DT_DOUBLE: 2**1024 - 2**970}
+_BOUNDS = {
+    dtype: (tf.dtypes.as_dtype(dtype).min, tf.dtypes.as_dtype(dtype).max)
+    for dtype in _FIELDS
+    if tf.dtypes.as_dtype(dtype).is_integer
+}
 
 
 class JsonError(ValueError):
@@ -42,11 +49,14 @@ def is_base64(value: Any) -> bool:
     return isinstance(value, dict) and set(value) == {_B64} and isinstance(value[_B64], str)
 
 
-def to_tensor(value: Any, info: meta_graph_pb2.TensorInfo) -> tensor_pb2.TensorProto:
+def to_tensor(value: Any, info: meta_graph_pb2.TensorInfo, may_pad: bool = False) -> tensor_pb2.TensorProto:
     """Reads a scalar or nested lists as a tensor of the type that a signature declares.
 
-    Where the signature leaves the last of two or more dimensions of a string input open, shorter rows are filled up
-    with ''.
+    Args:
+        value: the scalar or lists.
+        info: what the signature says of the input.
+        may_pad: fill up shorter rows with '' where the signature leaves the last of two or more dimensions of a string
+            input open.
 
     Raises:
         JsonError: the lists are ragged, a value is not of the type, or JSON has no form for the type.
@@ -56,7 +66,7 @@ def to_tensor(value: Any, info: meta_graph_pb2.TensorInfo) -> tensor_pb2.TensorP
     shape = _shape(value)
     if len(shape) > _MAX_RANK:
         raise JsonError(f"lists may be nested {_MAX_RANK} deep, got {len(shape)}")
-    padded = _is_padded(info, len(shape))
+    padded = may_pad and _is_padded(info, len(shape))
     if padded:
         shape[-1] = max(map(len, _rows(value, len(shape) - 1)), default=0)
     if math.prod(shape) > MAX_ELEMENTS:
@@ -136,15 +146,28 @@ def _fill(value: Any, shape: list[int], padded: bool, dtype: int, values: list[A
 def _read(value: Any, dtype: int) -> Any:
     if dtype == types_pb2.DT_STRING:
         return _read_string(value)
+    if dtype in _TOO_LARGE:
+        return _read_float(value, dtype)
     if dtype == types_pb2.DT_BOOL:
         fits = isinstance(value, bool)
-    elif isinstance(value, float):
-        fits = _fits_float(value, dtype)
     else:
-        fits = isinstance(value, int) and not isinstance(value, bool) and _fits_whole(value, dtype)
+        least, most = _BOUNDS[dtype]
+        fits = isinstance(value, int) and not isinstance(value, bool) and least <= value <= most
     if not fits:
         raise JsonError(f"{_shown(value)} is no {dtype_name(dtype)}")
     return value
+
+
+def _read_float(value: Any, dtype: int) -> float:
+    """Any number, whole ones included, for the type to round; one that it would make infinite is refused."""
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    if not is_number or (abs(value) >= _TOO_LARGE[dtype] and not _is_special(value)):
+        raise JsonError(f"{_shown(value)} is no {dtype_name(dtype)}")
+    return float(value)
+
+
+def _is_special(value: float) -> bool:
+    return isinstance(value, float) and not math.isfinite(value)
 
 
 def _read_string(value: Any) -> bytes:
@@ -154,25 +177,12 @@ def _read_string(value: Any) -> bytes:
         except UnicodeEncodeError as error:
             raise JsonError(f"{_shown(value)} holds half of a surrogate pair and is no text") from error
     if is_base64(value):
+        text = "".join(value[_B64].split())
         try:
-            return base64.b64decode(value[_B64], validate=True)
+            return base64.b64decode(text + "=" * (-len(text) % 4), validate=True)  # padding may be left out
         except (binascii.Error, ValueError) as error:
             raise JsonError(f"{_shown(value)} is not base64: {error}") from error
     raise JsonError(f'{_shown(value)} is no string, and no bytes in the form {{"b64": "..."}}')
-
-
-def _fits_whole(value: int, dtype: int) -> bool:
-    """Whether the type has a value that is exactly this number."""
-    kind = tf.dtypes.as_dtype(dtype)
-    if kind.is_integer:
-        return kind.min <= value <= kind.max
-    return abs(value) < 2 ** (24 if kind == tf.float32 else 53)
-
-
-def _fits_float(value: float, dtype: int) -> bool:
-    if dtype == types_pb2.DT_FLOAT:
-        return not math.isfinite(value) or abs(value) <= float(np.finfo(np.float32).max)
-    return dtype == types_pb2.DT_DOUBLE
 
 
 def _shown(value: Any) -> str:
