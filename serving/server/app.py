@@ -136,6 +136,7 @@ def _services(manager: ModelManager, batcher: Batcher | None, options: ServerOpt
         options.metrics_path,
         options.token,
         options.max_message_bytes,
+        options.rest_timeout_seconds,
     )
 
 

@@ -22,6 +22,7 @@ class ServerOptions:
         token: what callers must show; None for no such check.
         labels_for_unavailable: whether a version label may name a version that is not loaded.
         rest_address: `host:port` for REST; port 0 takes a free one, None opens none.
+        rest_timeout_seconds: how long a caller over REST waits for an answer.
         metrics_path: where REST answers Prometheus; None for nowhere.
         request_log: is told of every call, and closed with the server.
     """
@@ -34,5 +35,6 @@ class ServerOptions:
     token: BearerToken | None = None
     labels_for_unavailable: bool = False
     rest_address: str | None = None
+    rest_timeout_seconds: float = 30.0
     metrics_path: str | None = None
     request_log: RequestLog | None = None

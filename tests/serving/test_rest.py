@@ -201,10 +201,10 @@ def test_a_body_over_the_limit_is_too_large(toy_base: Path, body: Any) -> None:
     assert (status, message) == (413, "The body is larger than 200000 bytes. Send fewer rows at once.")
 
 
-def test_a_slow_answer_times_out(toy_server: Stubs, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("serving.server.rest.json_handler.TIMEOUT_SECONDS", 0.1)
-    status, message = refusal(post(toy_server, {"signature_name": "slow", "inputs": 1.0}))
-    assert (status, message) == (504, "The server did not answer within 0.1 s")
+def test_a_slow_answer_times_out(toy_base: Path) -> None:
+    with serving(toy_base, ServerOptions(rest_timeout_seconds=0.1)) as stubs:
+        status, message = refusal(post(stubs, {"signature_name": "slow", "inputs": 1.0}))
+        assert (status, message) == (504, "The server did not answer within 0.1 s")
 
 
 def test_stopping_waits_for_the_request_that_runs(own_server: Stubs) -> None:

@@ -20,7 +20,6 @@ from serving.server.prediction_service import PredictionService
 from serving.server.rest.http_call import CallAborted, HttpCall
 from serving.server.served_model import MAX_VERSION
 
-TIMEOUT_SECONDS = 30.0
 _HTTP_STATUS = {
     grpc.StatusCode.INVALID_ARGUMENT: 400,
     grpc.StatusCode.FAILED_PRECONDITION: 400,
@@ -48,6 +47,7 @@ class Services:
         metrics_path: where; None for nowhere.
         token: what callers must show; None for no such check.
         max_body_bytes: of a request.
+        timeout_seconds: for an answer.
     """
 
     manager: ModelManager
@@ -59,6 +59,7 @@ class Services:
     metrics_path: str | None
     token: BearerToken | None
     max_body_bytes: int
+    timeout_seconds: float
 
 
 @stream_request_body
@@ -67,10 +68,10 @@ class JsonHandler(RequestHandler):
 
     def initialize(self) -> None:
         self._body = bytearray()
-        self._call = HttpCall(self.request.headers, TIMEOUT_SECONDS)
+        self._services: Services = self.settings["services"]
+        self._call = HttpCall(self.request.headers, self._services.timeout_seconds)
         self._left = False
         self._code = grpc.StatusCode.OK
-        self._services: Services = self.settings["services"]
         self._kept_bytes = self._services.max_body_bytes + 1
 
     def prepare(self) -> None:
@@ -137,12 +138,19 @@ class JsonHandler(RequestHandler):
         """
         running = asyncio.get_running_loop().run_in_executor(executor, work)
         try:
-            self.send(await asyncio.wait_for(running, TIMEOUT_SECONDS))
-        except CallAborted as error:
-            self.refuse(error.code, str(error))
+            self.send(await asyncio.wait_for(running, self._services.timeout_seconds))
         except asyncio.TimeoutError:
             self._call.cancel()
-            self.refuse(grpc.StatusCode.DEADLINE_EXCEEDED, f"The server did not answer within {TIMEOUT_SECONDS:g} s")
+            self._refuse_late()
+        except CallAborted as error:
+            if error.code is grpc.StatusCode.DEADLINE_EXCEEDED:
+                self._refuse_late()
+            else:
+                self.refuse(error.code, str(error))
+
+    def _refuse_late(self) -> None:
+        seconds = self._services.timeout_seconds
+        self.refuse(grpc.StatusCode.DEADLINE_EXCEEDED, f"The server did not answer within {seconds:g} s")
 
 
 class NotFoundHandler(JsonHandler):
