@@ -33,7 +33,8 @@ class Outcome:
     `anomalies` say what in the data is not as `watching` and the reviewed schema have it, and stopped nothing.
     `metrics` and `slices` are keyed by model (floors first), then metric; a slice is named `feature=value`.
     `blessed` is the verdict of the Evaluator and of the step that served the model, if there is one; `refusals` are
-    what either has against it.
+    what either has against it. `gain` is the model's NDCG@10 above that of the last blessed model on the same test
+    split, None without one.
     """
 
     steps: list[Step]
@@ -45,6 +46,7 @@ class Outcome:
     pushed_version: int | None
     pushed_path: str | None
     examples_uri: str
+    gain: float | None = None
 
     def accuracy(self) -> dict[str, Metrics]:
         """HR and NDCG of every model, as people are shown them."""
@@ -83,6 +85,7 @@ def read_outcome(metadata_path: Path) -> Outcome:
         pushed_version=int(pushed["pushed_version"].string_value) if is_pushed else None,
         pushed_path=pushed["pushed_destination"].string_value if is_pushed else None,
         examples_uri=outputs["SequenceExampleGen"]["examples"].uri,
+        gain=_gain(evaluations[MODEL].get_metrics_for_slice(())),
     )
 
 
@@ -100,10 +103,19 @@ def _step(name: str, execution: mlmd.Execution) -> Step:
 def plain_values(raw: dict[str, Any] | None) -> Metrics:
     """The values, without their intervals and the differences to the baseline that TFMA puts beside them."""
     return {
-        name: value["doubleValue"] if "doubleValue" in value else value["boundedValue"]["value"]
+        name: _plain(value)
         for name, value in (raw or {}).items()
         if value.keys() & {"doubleValue", "boundedValue"} and not name.endswith("_diff")
     }
+
+
+def _plain(value: dict[str, Any]) -> float:
+    return float(value["doubleValue"] if "doubleValue" in value else value["boundedValue"]["value"])
+
+
+def _gain(raw: dict[str, Any]) -> float | None:
+    difference = raw.get("NDCG@10_diff")
+    return _plain(difference) if difference else None
 
 
 def _slices(result: tfma.EvalResult) -> dict[str, Metrics]:

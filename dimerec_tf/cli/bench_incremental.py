@@ -1,4 +1,4 @@
-"""`dimerec bench-incremental`: what a warm start reaches of a training from scratch, and in which time."""
+"""`dimerec bench-incremental`: a warm start beside its start and beside a training from scratch."""
 
 import json
 from pathlib import Path
@@ -14,7 +14,7 @@ from dimerec_tf.measuring.results import merge_results
 from dimerec_tf.terminal import console, say
 
 SECTION = "incremental"
-KEYS = ("dataset", "new_events", "config_hash")  # one row for each
+KEYS = ("dataset", "protocol", "new_events", "config_hash")  # one row for each
 
 
 def bench_incremental(
@@ -30,10 +30,11 @@ def bench_incremental(
     output: Annotated[Path, typer.Option(help="Where finished trainings are kept.")] = Path("build/bench-incremental"),
     results: Annotated[Path | None, typer.Option(help="JSON file to put the row in; its other keys stay.")] = None,
 ) -> None:
-    """Trains yesterday's model, today's from scratch and today's from yesterday's, and compares the two of today.
+    """Trains yesterday's model, today's from scratch and today's from yesterday's, and compares the three.
 
-    Yesterday's training events are those of today without the latest by time; all are measured on the test events of
-    leave-one-out. Finished trainings from scratch are kept in the output directory.
+    The log is split by time. Yesterday's training events are those of today without the latest. All three models have
+    to predict every event of the test period from its user's earlier events. Finished trainings from scratch are kept
+    in the output directory.
 
     Example: dimerec bench-incremental --preset ml-100k --seeds 1
 
@@ -48,19 +49,32 @@ def bench_incremental(
         runs = [incremental.run(seed) for seed in range(settings.seed, settings.seed + seeds)]
         row = incremental.row(runs, _command(config, preset, log, new, seeds))
     console.print(_table(row))
-    say(
-        f"The warm start has {100 * row['ndcg_ratio']:.1f} % of the NDCG@10 of a training from scratch, in "
-        f"{100 * row['seconds_ratio']:.1f} % of its time.",
-    )
+    for sentence in _verdict(row):
+        say(sentence)
     if results:
         former = json.loads(results.read_text()).get(SECTION, []) if results.exists() else []
         merge_results(results, {SECTION: replaced(former, [row], KEYS)})
         say(f"Written to {results}.")
 
 
+def _verdict(row: Row) -> list[str]:
+    """What the row says of the warm start; a warning if it is no better than the model that it starts from."""
+    sentences = [
+        f"The warm start has {100 * row['ndcg_ratio']:.1f} % of the NDCG@10 of a training from scratch, in "
+        f"{100 * row['seconds_ratio']:.1f} % of its time. "
+        f"It is {row['ndcg_gain']:+.2f} points from the model it starts from (p {row['p_value']:.2g})."
+    ]
+    if row["ndcg_gain"] <= 0:
+        sentences.append(
+            "warning: The warm start is no better than the model it starts from. Try other "
+            "`warm_start.epochs` and `warm_start.learning_rate`, or train from scratch."
+        )
+    return sentences
+
+
 def _table(row: Row) -> Table:
     grown = f"{100 * row['new_events']:g} % new events, {row['new_items']} new items"
-    table = Table("model", title=f"{row['dataset']}, leave-one-out, {grown}, {row['seeds']} seeds")
+    table = Table("model", title=f"{row['dataset']}, {row['protocol']}, {grown}, {row['seeds']} seeds")
     for column in next(iter(row["models"].values())):
         table.add_column(column, justify="right")
     for model, values in row["models"].items():

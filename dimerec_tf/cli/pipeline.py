@@ -178,10 +178,20 @@ def protocol_line(config: Config) -> str:
 
 def print_outcome(config: Config, outcome: "Outcome") -> None:
     for anomaly in outcome.anomalies:
-        say(Text.assemble(("warning:", "yellow"), " ", anomaly))
+        _warn(anomaly)
     console.print(metric_table(protocol_line(config), outcome.accuracy()))
+    if config.warm_start and not config.warm_start.previous and outcome.gain is not None and outcome.gain <= 0:
+        _warn(
+            "The warm start is no better than the model it starts from: its NDCG@10 differs by "
+            f"{100 * outcome.gain:+.2f} points. Try other `warm_start.epochs` and `warm_start.learning_rate`, or train "
+            "from scratch."
+        )
     if outcome.pushed_version is not None:
         say(f"Blessed and pushed as version {outcome.pushed_version} to {outcome.pushed_path}")
+
+
+def _warn(sentence: str) -> None:
+    say(Text.assemble(("warning:", "yellow"), " ", sentence))
 
 
 def require_blessing(outcome: "Outcome") -> None:

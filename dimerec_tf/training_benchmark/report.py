@@ -45,8 +45,9 @@ lengths): the share of time in which a step waits for its batch. A step's own ti
 PREFIXES_TEXT = """The interests of every prefix, with gradients: 6,400 events in histories of several lengths, four
 interests, vectors of 64 numbers. Prefix by prefix the work grows with the square of the length."""
 
-INCREMENTAL_TEXT = """`dimerec bench-incremental`, see [incremental.md](incremental.md): a warm start against training
-from scratch on a log that grew. Seconds are of training alone."""
+INCREMENTAL_TEXT = """`dimerec bench-incremental`, see [incremental.md](incremental.md): a warm start against
+the model it starts from and against training from scratch, on a log that grew. Every event of the test period is
+predicted from its user's earlier ones. `gain` is in percentage points over the start. Seconds are of training alone."""
 
 SECTIONS = {
     "targets": Section("Targets", "Ratios of measurements of one run; what was not measured is missing."),
@@ -95,12 +96,14 @@ def _copies(row: Row, fewest: Row) -> float | None:
 def _one_line(row: Row) -> Row:
     """What of a warm start's row fits a table."""
     scratch, warm = row["models"]["from_scratch"], row["models"]["warm_start"]
-    facts = {key: row[key] for key in ("dataset", "new_events", "new_items", "seeds")}
+    facts = {key: row[key] for key in ("dataset", "protocol", "new_events", "new_items", "seeds")}
     return {
         **facts,
         "NDCG@10 previous": row["models"]["previous"]["NDCG@10"]["mean"],
         "from scratch": scratch["NDCG@10"]["mean"],
         "warm start": warm["NDCG@10"]["mean"],
+        "gain": row["ndcg_gain"],
+        "p": row["p_value"],
         "ratio": row["ndcg_ratio"],
         "seconds from scratch": scratch["train_seconds"]["mean"],
         "seconds warm": warm["train_seconds"]["mean"],

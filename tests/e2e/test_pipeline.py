@@ -3,6 +3,7 @@
 import json
 import shutil
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from tfx.orchestration.pipeline import Pipeline
 
 from dimerec_tf.cli import main
 from dimerec_tf.cli.pipeline import NotBlessed, print_outcome, require_blessing
+from dimerec_tf.config_warm_start import WarmStartConfig
 from dimerec_tf.data.splits import load_splits
 from dimerec_tf.data.vocabulary import Encoder
 from dimerec_tf.errors import VERDICT_IS_NO
@@ -116,6 +118,19 @@ def test_a_worse_model_is_refused_with_the_reasons_and_not_pushed(first: Run, re
     assert "HR@10" in str(caught.value)
     assert "the last blessed model" in str(caught.value)
     assert [entry.name for entry in (first.workdir / "serving" / "dimerec").iterdir()] == ["1"]
+
+
+def test_a_warm_start_that_learns_nothing_is_warned_of(
+    first: Run, warm: Outcome, capsys: pytest.CaptureFixture[str]
+) -> None:
+    change = warm.metrics["dimerec"]["NDCG@10"] - first.outcome.metrics["dimerec"]["NDCG@10"]
+    assert first.outcome.gain is None and warm.gain == pytest.approx(change, abs=1e-6)
+    config = first.config.model_copy(update={"warm_start": WarmStartConfig()})
+    for gain, warned in ((warm.gain, warm.gain <= 0), (0.0, True), (0.01, False), (None, False)):
+        print_outcome(config, replace(warm, gain=gain))
+        assert ("no better than the model it starts from" in capsys.readouterr().out) is warned
+    print_outcome(first.config, replace(warm, gain=0.0))
+    assert "warm start" not in capsys.readouterr().out, "a training from scratch is not warned of"
 
 
 def test_a_warm_start_has_what_the_blessed_model_learned(first: Run, refused: Outcome, warm: Outcome) -> None:

@@ -6,35 +6,45 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+from dimerec_tf.cli import bench_incremental
 from dimerec_tf.cli.main import app
 from dimerec_tf.config import Config, DataConfig, load_preset, parse_config
+from dimerec_tf.config_data import SplitConfig
+from dimerec_tf.data.protocols import UserExample
 from dimerec_tf.errors import DimeRecError
-from dimerec_tf.evaluation.incremental import Yesterday
+from dimerec_tf.evaluation.incremental import EventByEvent, Incremental
 from tests.e2e.small_log import write_log
 
 LOG = """user_id,item_id,timestamp
 u,a,1
-u,b,2
-u,late,8
-u,c,9
+v,a,2
+w,a,3
+u,b,4
+w,b,5
+v,late,6
+u,c,7
+v,c,8
+new,a,9
 u,d,10
-v,a,3
-v,c,4
-v,newest,7
-w,a,5
-w,b,6
+v,newest,11
+new,b,12
 """
 
 
-def test_yesterday_lacks_the_latest_training_events_and_asks_the_same(tmp_path: Path) -> None:
+def test_every_later_event_is_asked_for_with_what_its_user_did_before(tmp_path: Path) -> None:
     (tmp_path / "log.csv").write_text(LOG)
-    data = DataConfig(path=str(tmp_path / "log.csv"))
-    # Training events by time: a 1, b 2, a 3, a 5, b 6, late 8. The other two of u and v are held out.
-    for new, items, events in [(0.1, {"a", "b"}, 5), (0.5, {"a", "b"}, 3), (0.8, {"a"}, 1)]:
-        yesterday = Yesterday(data, new)
-        assert set(yesterday.encoder.ids) == items and len(yesterday.sequences.rows) == events
-        assert [example.targets for example in yesterday.test] == [["d"], ["newest"]]
-        assert yesterday.counts.sum() == events and len(yesterday.counts) == yesterday.encoder.num_items + 1
+    data = DataConfig(path=str(tmp_path / "log.csv"), split=SplitConfig(kind="global_time", eval_from=7, test_from=10))
+    # Training events by time: a 1, a 2, a 3, b 4, b 5, late 6.
+    for without, items, events in [(0.0, {"a", "b", "late"}, 6), (0.1, {"a", "b"}, 5), (0.5, {"a"}, 3)]:
+        benchmark = EventByEvent(data, without)
+        assert set(benchmark.encoder.ids) == items and len(benchmark.sequences.rows) == events
+        assert benchmark.counts.sum() == events and len(benchmark.counts) == benchmark.encoder.num_items + 1
+        assert benchmark.eval == [UserExample("u", ["a", "b"], ["c"]), UserExample("v", ["a", "late"], ["c"])]
+        assert benchmark.test == [
+            UserExample("u", ["a", "b", "c"], ["d"]),
+            UserExample("v", ["a", "late", "c"], ["newest"]),
+            UserExample("new", ["a"], ["b"]),
+        ]
 
 
 @pytest.fixture(scope="module")
@@ -69,6 +79,29 @@ def test_a_warm_start_is_measured_against_a_training_from_scratch(row: dict) -> 
     assert row["command"] == "dimerec bench-incremental --config ring.yaml --new 0.2 --seeds 1"
     assert row["warm_start"] == {"epochs": 3, "learning_rate": 0.01, "new_items": "cooccurring"}
     assert previous["HR@10"]["mean"] > 0 and "/" not in json.dumps({**row, "command": ""})
+
+
+def test_a_warm_start_is_measured_against_its_start(row: dict, tmp_path: Path) -> None:
+    previous, warm = (row["models"][name]["NDCG@10"]["mean"] for name in ("previous", "warm_start"))
+    assert row["ndcg_gain"] == pytest.approx(warm - previous, abs=1e-3) and 0 <= row["p_value"] <= 1
+    assert row["protocol"] == "global-time, every later event" and row["cases"] > 0
+
+
+def test_a_warm_start_that_learns_nothing_is_warned_of(tmp_path: Path) -> None:
+    write_log(tmp_path / "log.csv")
+    config = parse_config(
+        {
+            "data": {"path": str(tmp_path / "log.csv")},
+            "model": {"kind": "sasrec", "dim": 8, "max_history": 6, "blocks": 1},
+            "training": {"epochs": 1, "batch_size": 16},
+            "warm_start": {"epochs": 1, "learning_rate": 1e-12},
+        }
+    )
+    row = Incremental(config, "ring", 0.001, tmp_path / "runs", print)
+    found = row.row([row.run(0)], "the command")
+    assert found["ndcg_gain"] == 0.0 and found["p_value"] == 1.0
+    assert any("no better than the model it starts from" in sentence for sentence in bench_incremental._verdict(found))
+    assert len(bench_incremental._verdict({**found, "ndcg_gain": 0.1})) == 1
 
 
 def test_a_preset_is_measured_on_a_log_of_ones_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

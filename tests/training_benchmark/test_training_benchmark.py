@@ -95,6 +95,7 @@ def test_the_report_has_ratios_and_keeps_what_others_wrote(tmp_path: Path) -> No
     warm = {"NDCG@10": {"mean": 11.9}, "train_seconds": {"mean": 15.0}}
     row = {
         **{"dataset": "ml-1m", "new_events": 0.05, "new_items": 2, "seeds": 1, "ndcg_ratio": 0.99},
+        **{"protocol": "by time", "ndcg_gain": 0.5, "p_value": 0.04},
         **{"seconds_ratio": 0.15, "models": {"previous": model, "from_scratch": model, "warm_start": warm}},
     }
     results.write_text(json.dumps({"incremental": [row], "systems": ["old"]}))
@@ -112,6 +113,6 @@ def test_the_report_has_ratios_and_keeps_what_others_wrote(tmp_path: Path) -> No
         "time of a warm start / of training from scratch": (0.15, True),
     }
     text = page.read_text()
-    assert "| ml-1m | 0.05 | 2 | 1 | 12 | 12 | 11.9 | 0.99 | 100 | 15 | 0.15 |" in text
+    assert "| ml-1m | by time | 0.05 | 2 | 1 | 12 | 12 | 11.9 | 0.5 | 0.04 | 0.99 | 100 | 15 | 0.15 |" in text
     for name in ("systems", "catalogues", "prefixes"):
         assert (tmp_path / "images" / "training" / f"{name}.png").stat().st_size and f"training/{name}.png" in text
