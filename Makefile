@@ -41,7 +41,7 @@ bench-100k: $(READY) ## Accuracy of the shipped preset on MovieLens-100K, three 
 bench-train: $(READY) ## Speed and memory of training beside its peers, up to ten million items (a quarter of an hour, 9 GB)
 	@$(BIN)/python -m dimerec_tf.training_benchmark
 
-bench-incremental: $(READY) ## A warm start against training from scratch on MovieLens-100K, three seeds
+bench-incremental: $(READY) ## A warm start beside its start and a training from scratch on MovieLens-100K, three seeds
 	@$(BIN)/dimerec bench-incremental --preset ml-100k --results docs/benchmarks/training.json
 
 soak: $(READY) ## Twenty minutes of faults against a server, with a verdict; needs an idle machine
