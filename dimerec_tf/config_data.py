@@ -16,7 +16,8 @@ class SplitConfig(Section):
     `leave_one_out`: a user's last event is the test target, the one before it the validation target.
     `global_time`: training sees only events before `eval_from`; a user's first event in `[eval_from, test_from)` is
     the validation target and the first one from `test_from` on the test target, each with all earlier events as its
-    history. A boundary below 1 is a quantile of the events' times, any other number a timestamp.
+    history. A boundary below 1 is a quantile of the events' times, any other number a time in the log's unit, or in
+    seconds since 1970 UTC if the log has dates and times.
     `sequences`: users in the order of their first event, cut 8:1:1; every prefix of a held-out sequence predicts its
     next item from the `history` last events. DreamRec's protocol (arXiv 2310.20453).
     `users`: users in the order of a hash of their id, cut 8:1:1; the first 80 % of a held-out user's events predict
@@ -25,8 +26,8 @@ class SplitConfig(Section):
     """
 
     kind: Literal["leave_one_out", "global_time", "sequences", "users"] = "leave_one_out"
-    eval_from: float = 0.8
-    test_from: float = 0.9
+    eval_from: int | float = 0.8
+    test_from: int | float = 0.9
     history: PositiveInt = 10
 
     @model_validator(mode="after")
@@ -49,10 +50,10 @@ class DataConfig(Section):
     """Where the log is and how to read it.
 
     `path` is a file or a directory of CSV (`.csv`, `.tsv`, `.inter`), Parquet or TFRecord files (`.tfrecord` of
-    tf.Examples, an event each), the text and the records gzipped or not. Times are numbers
-    (any unit whose order is time) or ISO 8601 text. `items_path`, if there is one, is a text file with the same
-    delimiter and the columns item_id and category (several separated by `|`), from which benchmarks and exports take
-    categories.
+    tf.Examples, an event each), the text and the records gzipped or not. Times are numbers (of one unit, any whose
+    order is time) or moments (timestamps, or ISO 8601 text, of the years 1678 to 2261), never both in one log.
+    `items_path`, if there is one, is a text file with the same delimiter and the columns item_id and category (several
+    separated by `|`), from which benchmarks and exports take categories.
 
     For a log that grows by spans, `path` has TFX's placeholders: `{SPAN}`, or `{YYYY}`, `{MM}` and `{DD}`, and
     perhaps `{VERSION}`, of which the highest counts; `{SPAN:3}` is a number of three digits, `*` any text. A pipeline
@@ -62,8 +63,9 @@ class DataConfig(Section):
     Instead of a `path` a pipeline can have a `query` in BigQuery's SQL, whose rows are events; see `QueryExampleGen`.
 
     `user_column`, `item_column` and `time_column` name the columns, which text files separate by `delimiter`. A share
-    of more than `max_bad_fraction` bad rows stops everything. Items with fewer than `min_item_count` training events
-    are not in the catalogue.
+    of more than `max_bad_fraction` bad rows stops everything. An event that has another's user, item and time is a bad
+    row; with `repeats: keep` it is an event like others, as in logs whose times are days. Items with fewer than
+    `min_item_count` training events are not in the catalogue.
     """
 
     path: str = ""
@@ -78,6 +80,7 @@ class DataConfig(Section):
     min_item_count: PositiveInt = 1
     window: PositiveInt | None = None
     max_user_events: PositiveInt = 10_000
+    repeats: Literal["drop", "keep"] = "drop"
 
     @model_validator(mode="after")
     def _has_one_source(self) -> "DataConfig":
@@ -94,4 +97,4 @@ class DataConfig(Section):
         return self
 
 
-DATA_SWITCHES = ("query", "window", "max_user_events")
+DATA_SWITCHES = ("query", "window", "max_user_events", "repeats")

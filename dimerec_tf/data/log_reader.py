@@ -4,7 +4,7 @@ import gzip
 import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
 
@@ -14,10 +14,12 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from dimerec_tf.config_data import PLACEHOLDERS, DataConfig
+from dimerec_tf.data.comparable import Marks, conflict, join_marks, marks_of, sentence
 from dimerec_tf.data.csv_lines import BadLine, LineReader
 from dimerec_tf.data.parquet import open_parquet
-from dimerec_tf.data.rejects import BAD_TIME, BROKEN_ITEM, MISSING_ITEM, MISSING_USER, RejectedRow
-from dimerec_tf.data.times import Times, parse_times
+from dimerec_tf.data.rejects import BAD_TIME, BROKEN_ITEM, MISSING_ITEM, MISSING_USER, TIME_OUT_OF_RANGE, RejectedRow
+from dimerec_tf.data.time_numbers import CoarseTimes
+from dimerec_tf.data.times import ParsedTimes, Times, parse_times
 from dimerec_tf.errors import DimeRecError
 
 TEXT_SUFFIXES = (".csv", ".tsv", ".inter")
@@ -34,7 +36,7 @@ class LogError(DimeRecError, ValueError):
 
 @dataclass(frozen=True)
 class EventBatch:
-    """Events of one file in file order, `[n]` each, and the rows set aside among them."""
+    """Events of one file in file order, `[n]` each, the rows set aside among them, and what the times are."""
 
     file: str
     rows: NDArray[np.int64]
@@ -42,6 +44,7 @@ class EventBatch:
     items: NDArray[np.object_]
     times: Times
     rejected: list[RejectedRow]
+    marks: Marks = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -84,10 +87,24 @@ def read_log(data: DataConfig) -> Iterator[EventBatch]:
     """Reads all files of a log, one after the other.
 
     Raises:
-        LogError: a file or a column is missing, or a file cannot be read.
+        LogError: a file or a column is missing, or a file cannot be read; at the end, if times cannot be compared.
     """
+    marks: Marks = {}
     for file in list_log_files(data.path):
-        yield from read_file(file, data)
+        for batch in read_file(file, data):
+            marks = join_marks([marks, batch.marks])
+            yield batch
+    require_comparable(marks)
+
+
+def require_comparable(marks: Marks) -> None:
+    """Refuses the marks of a log whose times cannot be compared, see `conflict`.
+
+    Raises:
+        LogError: they cannot.
+    """
+    if problem := conflict(marks):
+        raise LogError(problem)
 
 
 def open_local(file: str) -> IO[bytes]:
@@ -134,6 +151,8 @@ def read_rows(source: str, rows: Sequence[Mapping[str, Any]], data: DataConfig) 
         columns = [pa.array([row[name] for row in rows]) for name in wanted]
         ids = [_as_text(column, name) for column, name in zip(columns[:2], wanted[:2], strict=True)]
         return _to_batch(source, _Block(np.arange(1, len(rows) + 1), [*ids, columns[2]], []), wanted)
+    except LogError:
+        raise
     except (ValueError, pa.ArrowException) as error:
         raise LogError(f"Of {source} events cannot be made: {error}.") from error
 
@@ -204,23 +223,31 @@ def _as_text(column: pa.Array, name: str) -> pa.Array:
 
 
 def _to_batch(file: str, block: _Block, names: list[str]) -> EventBatch:
-    user, item, time = block.columns
-    times, timely = parse_times(time)
+    user, item, _ = block.columns
+    parsed = _parse_times(file, block)
     problems = (
         (_is_missing(user), MISSING_USER),
         (_is_missing(item), MISSING_ITEM),
         (_breaks_lines(item), BROKEN_ITEM),
-        (~timely, BAD_TIME),
+        (parsed.unparsable, BAD_TIME),
+        (parsed.out_of_range, TIME_OUT_OF_RANGE),
     )
     keep = ~np.logical_or.reduce([wrong for wrong, _ in problems])
     rejected = [RejectedRow(file, bad.number, bad.reason, {"line": bad.text}) for bad in block.bad]
     for i in np.flatnonzero(~keep).tolist():
         reason = next(reason for wrong, reason in problems if wrong[i])
         rejected.append(RejectedRow(file, int(block.rows[i]), reason, _raw_values(block, i, names)))
-    kept = pa.array(keep)
-    return EventBatch(
-        file, block.rows[keep], _objects(user.filter(kept)), _objects(item.filter(kept)), times[keep], rejected
-    )
+    kept, rows, times = pa.array(keep), block.rows[keep], parsed.times[keep]
+    marks = marks_of(file, rows, times, parsed.moments[keep])
+    return EventBatch(file, rows, _objects(user.filter(kept)), _objects(item.filter(kept)), times, rejected, marks)
+
+
+def _parse_times(file: str, block: _Block) -> ParsedTimes:
+    try:
+        return parse_times(block.columns[2])
+    except CoarseTimes as error:
+        rows = " and ".join(f"row {row}" for row in sorted(block.rows[error.positions].tolist()))
+        raise LogError(sentence(f"{file} has {error.what} in {rows}, {error.why}")) from error
 
 
 def _is_missing(ids: pa.Array) -> NDArray[np.bool_]:

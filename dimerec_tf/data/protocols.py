@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
+from typing import Any
 
 import numpy as np
 
@@ -29,7 +30,7 @@ class UserExample:
 
 @dataclass(frozen=True)
 class UserEvents:
-    """A user's events in time order, ties in file order, without exact duplicates; `[n]` each, n > 0."""
+    """A user's events in time order, ties in file order, `[n]` each, n > 0; repeats as `data.repeats` says."""
 
     user_id: str
     items: list[str]
@@ -55,7 +56,7 @@ def leave_one_out(user_id: str, items: Sequence[str]) -> dict[str, UserExample]:
 
 
 def global_time(
-    user_id: str, items: Sequence[str], times: Times | Sequence[float], boundaries: Boundaries
+    user_id: str, items: Sequence[str], times: Times | Sequence[Any], boundaries: Boundaries
 ) -> dict[str, UserExample]:
     """Training is everything before `eval_from`; the first event of each later period is that period's target.
 

@@ -14,6 +14,7 @@ MISSING_USER = "missing user id"
 MISSING_ITEM = "missing item id"
 BROKEN_ITEM = "line break in item id"
 BAD_TIME = "unparsable time"
+TIME_OUT_OF_RANGE = "time outside the years 1678 to 2261 or of more than 64 bits"
 WRONG_FIELDS = "wrong number of fields"
 NOT_UTF8 = "not UTF-8 text"
 DUPLICATE = "exact duplicate"
@@ -41,12 +42,16 @@ class RejectedRow:
 
 @dataclass(frozen=True)
 class Summary:
-    """What became of a log: events kept, rows set aside by reason, and events cut off from users with too many."""
+    """What became of a log: events kept, rows set aside by reason, and events cut off from users with too many.
+
+    `repeats_kept` of the events kept repeat another's user, item and time, see `data.repeats`.
+    """
 
     kept: int
     rejected: Mapping[str, int]
     cut_users: int = 0
     cut_events: int = 0
+    repeats_kept: int = 0
 
     @property
     def num_rejected(self) -> int:
@@ -59,13 +64,15 @@ class Summary:
             "rejected": dict(self.rejected),
             "cut_users": self.cut_users,
             "cut_events": self.cut_events,
+            "repeats_kept": self.repeats_kept,
         }
         return json.dumps(values, indent=2, sort_keys=True) + "\n"
 
     @classmethod
     def from_json(cls, text: str) -> "Summary":
         values = json.loads(text)
-        return cls(values["kept"], values["rejected"], values["cut_users"], values["cut_events"])
+        values.pop("rows_read")
+        return cls(**values)
 
     def check(self, max_bad_fraction: float, where: str | Path | None) -> None:
         """Refuses a log with too many bad rows; `where` is the directory with the rows set aside, if there is one.
@@ -78,21 +85,22 @@ class Summary:
             return
         reasons = ", ".join(f"{count:,} {reason}" for reason, count in sorted(self.rejected.items()))
         place = f"; see {where}/{REJECTED_FILE}" if where else ""
+        repeats = " data.repeats: keep keeps the duplicates." if DUPLICATE in self.rejected else ""
         raise TooManyBadRows(
             f"{self.num_rejected:,} of {total:,} rows ({self.num_rejected / total:.2%}) were set aside ({reasons}), "
-            f"more than data.max_bad_fraction, {max_bad_fraction:.2%}, allows{place}."
+            f"more than data.max_bad_fraction, {max_bad_fraction:.2%}, allows{place}.{repeats}"
         )
 
 
 class RejectedRows:
-    """Counts rows set aside and events cut off, and, given a directory, writes the former there as JSON lines.
+    """Counts rows set aside, repeats kept and events cut off; given a directory, writes the first there as JSON lines.
 
     A context manager.
     """
 
     def __init__(self, directory: str | Path | None = None) -> None:
         self.counts: Counter[str] = Counter()
-        self.cut_users = self.cut_events = 0
+        self.cut_users = self.cut_events = self.repeats_kept = 0
         self.directory = None if directory is None else Path(directory)
         self._stream: IO[str] | None = None
 
@@ -119,9 +127,13 @@ class RejectedRows:
         self.cut_users += events > 0
         self.cut_events += events
 
+    def keep_repeats(self, events: int) -> None:
+        """Counts what repeats another event of a user and is kept."""
+        self.repeats_kept += events
+
     def summarise(self, kept: int) -> Summary:
         """The summary, also written beside the rows."""
-        summary = Summary(kept, dict(self.counts), self.cut_users, self.cut_events)
+        summary = Summary(kept, dict(self.counts), self.cut_users, self.cut_events, self.repeats_kept)
         if self.directory:
             (self.directory / SUMMARY_FILE).write_text(summary.to_json(), encoding="utf-8")
         return summary

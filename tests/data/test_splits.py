@@ -13,7 +13,8 @@ from dimerec_tf.data.boundaries import Boundaries, TimeCounts, resolve_boundarie
 from dimerec_tf.data.log_reader import LogError
 from dimerec_tf.data.protocols import UserExample, global_time, leave_one_out
 from dimerec_tf.data.rejects import TooManyBadRows
-from dimerec_tf.data.splits import load_splits, order_events
+from dimerec_tf.data.splits import load_splits
+from dimerec_tf.data.user_events import order_events
 
 HEADER = "user_id,item_id,timestamp\n"
 EVENTS = st.lists(st.tuples(st.sampled_from("abcdef"), st.integers(0, 12)), min_size=1, max_size=15)
@@ -147,6 +148,7 @@ def test_duplicates_across_files_count_as_rejected_rows(tmp_path):
         "rows_read": 4,
         "cut_users": 0,
         "cut_events": 0,
+        "repeats_kept": 0,
     }
 
 

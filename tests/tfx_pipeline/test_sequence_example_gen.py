@@ -23,7 +23,13 @@ from dimerec_tf.data.splits import load_splits
 from tests.parquet_with_code import write_with_code
 from tfx_pipeline.components.sequence_example_gen.component import SequenceExampleGen, input_place
 from tfx_pipeline.components.sequence_example_gen.driver import Driver
-from tfx_pipeline.components.sequence_example_gen.events import AddTimes, ReadEvents, ResolveBoundaries, SplitUser
+from tfx_pipeline.components.sequence_example_gen.events import (
+    AddTimes,
+    Comparable,
+    ReadEvents,
+    ResolveBoundaries,
+    SplitUser,
+)
 from tfx_pipeline.components.sequence_example_gen.executor import Executor
 from tfx_pipeline.components.sequence_example_gen.packs import LatestEvents
 
@@ -260,6 +266,7 @@ def test_input_place_of_files_directories_and_addresses(log):
 @pytest.mark.parametrize(
     "step",
     [
+        Comparable(),
         ReadEvents(DataConfig()),
         SplitUser(DataConfig(), {}),
         ResolveBoundaries(GLOBAL_TIME),

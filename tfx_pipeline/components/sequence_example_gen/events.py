@@ -14,26 +14,28 @@ from numpy.typing import NDArray
 from dimerec_tf.config import ConfigError
 from dimerec_tf.config_data import DataConfig, SplitConfig
 from dimerec_tf.data.boundaries import Boundaries, TimeCounts, resolve_boundaries
+from dimerec_tf.data.comparable import Marks, conflict
 from dimerec_tf.data.log_reader import EventBatch, LogError, read_file
 from dimerec_tf.data.periods import Periods
 from dimerec_tf.data.protocols import SPLIT_NAMES, UserExample, split_user
 from dimerec_tf.data.rejects import RejectedRow
-from dimerec_tf.data.splits import duplicate_row, order_events
 from dimerec_tf.data.times import Times
+from dimerec_tf.data.user_events import settle_user
 from dimerec_tf.features import PERIOD
 from tfx_pipeline.components.sequence_example_gen.packs import UserPacks, pack, rows_of, times_of
 
-TIMES, FOUND, REJECTED, FAILURES, COUNTS = "times", "found", "rejected", "failures", "counts"
+TIMES, MARKS, FOUND, REJECTED, FAILURES, COUNTS = "times", "marks", "found", "rejected", "failures", "counts"
+READ = (TIMES, MARKS, FOUND, REJECTED, FAILURES)  # what a DoFn that reads gives beside events
 NEWEST, PREVIOUS = "newest", "previous"
 TEST = SPLIT_NAMES[-1]
-KEPT, CUT_USERS, CUT_EVENTS = "kept", "cut users", "cut events"
+KEPT, CUT_USERS, CUT_EVENTS, REPEATS = "kept", "cut users", "cut events", "repeats kept"
 _METRICS = "dimerec"
 _MAX_PARTS = 16
 
 
 @beam.typehints.with_output_types(tuple[str, Any])
 class ReadEvents(beam.DoFn):
-    """File name -> (user id, EventPack); times, events found, rejected rows and failures as tagged outputs.
+    """File name -> (user id, EventPack); what `READ` names as tagged outputs.
 
     A file that cannot be read becomes a failure with its sentence, which no runner retries or buries in a trace.
     """
@@ -54,6 +56,7 @@ def batch_outputs(batch: EventBatch) -> Iterator[Any]:
     Metrics.counter(_METRICS, "rows_rejected").inc(len(batch.rejected))
     yield from (beam.pvalue.TaggedOutput(REJECTED, _record(row)) for row in batch.rejected)
     yield beam.pvalue.TaggedOutput(TIMES, TimeCounts.of(batch.times))
+    yield beam.pvalue.TaggedOutput(MARKS, batch.marks)
     yield beam.pvalue.TaggedOutput(FOUND, (batch.file, len(batch.times)))
     yield from pack(batch)
 
@@ -78,15 +81,25 @@ class AddTimes(beam.CombineFn):
         return TimeCounts.sum(accumulator)
 
 
+class Comparable(beam.DoFn):
+    """Marks of all events -> whether their times can be compared; why not as a tagged failure."""
+
+    def process(self, marks: Marks) -> Iterator[Any]:
+        problem = conflict(marks)
+        yield problem is None
+        if problem:
+            yield beam.pvalue.TaggedOutput(FAILURES, problem)
+
+
 class ResolveBoundaries(beam.DoFn):
-    """All times -> Boundaries, None where there are none; the reason as a tagged failure."""
+    """All times, if they can be compared -> Boundaries, None where there are none; the reason as a tagged failure."""
 
     def __init__(self, split: SplitConfig) -> None:
         self._split = split
 
-    def process(self, times: TimeCounts) -> Iterator[Any]:
+    def process(self, times: TimeCounts, comparable: bool) -> Iterator[Any]:
         try:
-            yield resolve_boundaries(self._split, times) if len(times.times) else None
+            yield resolve_boundaries(self._split, times) if comparable and len(times.times) else None
         except ConfigError as error:
             yield None
             yield beam.pvalue.TaggedOutput(FAILURES, str(error))
@@ -95,7 +108,8 @@ class ResolveBoundaries(beam.DoFn):
 class SplitUser(beam.DoFn):
     """(user id, UserPacks) -> serialised examples, tagged with their split; rejected rows and counts beside them.
 
-    In the test split each is paired with the time of its target.
+    In the test split each is paired with the time of its target. Of a log whose times cannot be compared there is
+    nothing.
 
     `span_splits` names the split of a file's span, for the spans that have one of their own.
     """
@@ -107,32 +121,37 @@ class SplitUser(beam.DoFn):
         self._rejected = Metrics.counter(_METRICS, "rows_rejected")
 
     def process(
-        self, grouped: tuple[str, UserPacks], boundaries: Boundaries | None
+        self, grouped: tuple[str, UserPacks], comparable: bool, boundaries: Boundaries | None
     ) -> Iterator[beam.pvalue.TaggedOutput]:
+        if not comparable:
+            return
         user_id, packs, cut = grouped[0], grouped[1].packs, grouped[1].cut
         rows, times = np.concatenate([rows_of(part) for part in packs]), times_of(packs)
         items = np.array([item for part in packs for item in part.items], dtype=object)
-        user, dropped = order_events(user_id, items, times)
         starts = np.cumsum([0, *(len(part.items) for part in packs)])
-        for i in dropped.tolist():
-            file = packs[int(np.searchsorted(starts, i, side="right")) - 1].file
-            row = duplicate_row(user_id, items[i], times[i].item(), file, int(rows[i]), self._data)
-            yield beam.pvalue.TaggedOutput(REJECTED, _record(row))
+
+        def place_of(i: int) -> tuple[str, int]:
+            return packs[int(np.searchsorted(starts, i, side="right")) - 1].file, int(rows[i])
+
+        user, dropped, repeats = settle_user(user_id, items, times, place_of, self._data)
+        yield from (beam.pvalue.TaggedOutput(REJECTED, _record(row)) for row in dropped)
         self._rejected.inc(len(dropped))
         self._kept.inc(len(user.items))
         yield beam.pvalue.TaggedOutput(COUNTS, (KEPT, len(user.items)))
         if cut:
             yield beam.pvalue.TaggedOutput(COUNTS, (CUT_USERS, 1))
             yield beam.pvalue.TaggedOutput(COUNTS, (CUT_EVENTS, cut))
+        if repeats:
+            yield beam.pvalue.TaggedOutput(COUNTS, (REPEATS, repeats))
         names = [self._span_splits.get(part.file) for part in packs]
         spans = _of_spans(user_id, items, times, names, starts) if any(names) else {}
         for name, example in {**split_user(user, boundaries), **spans}.items():
             value = to_tf_example(example).SerializeToString(deterministic=True)
-            timed = (user.times[len(example.history)].item(), value) if name == TEST else value
+            timed = (user.times[len(example.history)], value) if name == TEST else value
             yield beam.pvalue.TaggedOutput(name, timed)
 
 
-def with_period(timed: tuple[float, bytes], periods: Periods) -> bytes:
+def with_period(timed: tuple[Any, bytes], periods: Periods) -> bytes:
     """(time of the target, serialised example) -> the example with the feature `target_period` bytes[1]."""
     example = tf.train.Example.FromString(timed[1])
     example.features.feature[PERIOD].bytes_list.value.append(periods.name_of(timed[0]).encode())

@@ -11,6 +11,7 @@ from tfx.types import Artifact, artifact_utils
 from tfx.types.standard_component_specs import EXAMPLES_KEY, INPUT_BASE_KEY
 
 from dimerec_tf.config_data import DataConfig
+from dimerec_tf.data.comparable import join_marks
 from dimerec_tf.data.log_reader import LOG_SUFFIXES, LogError, is_log_file
 from dimerec_tf.data.periods import Periods
 from dimerec_tf.data.protocols import SPLIT_NAMES
@@ -18,12 +19,15 @@ from tfx_pipeline.components.sequence_example_gen.events import (
     COUNTS,
     FAILURES,
     FOUND,
+    MARKS,
     NEWEST,
     PREVIOUS,
+    READ,
     REJECTED,
     TEST,
     TIMES,
     AddTimes,
+    Comparable,
     ReadEvents,
     ResolveBoundaries,
     SplitUser,
@@ -100,13 +104,20 @@ class Executor(BaseExampleGenExecutor):
         names = (*SPLIT_NAMES, *compared.values())
         split_of = {file: compared[span] for file, span in span_of.items() if span in compared}
         read = pipeline | "Read" >> read_all
-        failures = [read[FAILURES]]
+        judged = (
+            read[MARKS]
+            | "AddMarks" >> beam.CombineGlobally(join_marks)
+            | "Comparable" >> beam.ParDo(Comparable()).with_outputs(FAILURES, main="verdict")
+        )
+        comparable = beam.pvalue.AsSingleton(judged["verdict"])
+        failures = [read[FAILURES], judged[FAILURES]]
         boundaries = None
         if settings.data.split.kind == "global_time":
             resolved = (
                 read[TIMES]
                 | "AddTimes" >> beam.CombineGlobally(AddTimes())
-                | "Boundaries" >> beam.ParDo(ResolveBoundaries(settings.data.split)).with_outputs(FAILURES, main="all")
+                | "Boundaries"
+                >> beam.ParDo(ResolveBoundaries(settings.data.split), comparable).with_outputs(FAILURES, main="all")
             )
             boundaries = beam.pvalue.AsSingleton(resolved["all"])
             failures.append(resolved[FAILURES])
@@ -114,7 +125,7 @@ class Executor(BaseExampleGenExecutor):
         users = (
             read["events"]
             | "ByUser" >> beam.CombinePerKey(LatestEvents(settings.data.max_user_events))
-            | "Split" >> beam.ParDo(split, boundaries).with_outputs(REJECTED, COUNTS, *names)
+            | "Split" >> beam.ParDo(split, comparable, boundaries).with_outputs(REJECTED, COUNTS, *names)
         )
         found = read[FOUND] | "OfSpan" >> beam.Map(lambda counted: (span_of[counted[0]], counted[1]))
         write_reports((read[REJECTED], users[REJECTED]), users[COUNTS], found, tuple(failures), settings)
@@ -134,9 +145,7 @@ class _Files(beam.PTransform):
             | "OneFileOneWorker" >> beam.GroupByKey()
             | "FileNames" >> beam.Keys()
         )
-        return files | "Events" >> beam.ParDo(ReadEvents(self._data)).with_outputs(
-            TIMES, FOUND, REJECTED, FAILURES, main="events"
-        )
+        return files | "Events" >> beam.ParDo(ReadEvents(self._data)).with_outputs(*READ, main="events")
 
 
 def _with_periods(timed: beam.PCollection) -> beam.PCollection:

@@ -11,12 +11,12 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from dimerec_tf.data.log_reader import EventBatch
-from dimerec_tf.data.splits import latest
-from dimerec_tf.data.times import Times
+from dimerec_tf.data.times import Times, join_times
+from dimerec_tf.data.user_events import latest
 
 
 class EventPack(NamedTuple):
-    """A user's events of one batch: int64 row numbers and times, of `time_type`, as bytes."""
+    """A user's events of one batch: int64 row numbers and times, of the dtype `time_type`, as bytes."""
 
     file: str
     rows: bytes
@@ -78,7 +78,7 @@ def pack(batch: EventBatch) -> Iterator[tuple[str, EventPack]]:
     bounds = np.cumsum([0, *np.bincount(codes, minlength=len(users))]).tolist()
     for user, start, end in zip(users, bounds[:-1], bounds[1:], strict=True):
         own = slice(start, end)
-        yield user, EventPack(batch.file, rows[own].tobytes(), times[own].tobytes(), times.dtype.char, items[own])
+        yield user, EventPack(batch.file, rows[own].tobytes(), times[own].tobytes(), times.dtype.str, items[own])
 
 
 def _part(pack: EventPack, kept: NDArray[np.bool_]) -> EventPack:
@@ -94,7 +94,7 @@ def rows_of(pack: EventPack) -> NDArray[np.int64]:
 
 
 def times_of(packs: list[EventPack]) -> Times:
-    return np.concatenate([np.frombuffer(pack.times, pack.time_type) for pack in packs])
+    return join_times([np.frombuffer(pack.times, pack.time_type) for pack in packs])
 
 
 def _file_order(pack: EventPack) -> tuple[str, int]:

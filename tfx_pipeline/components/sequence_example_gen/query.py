@@ -15,7 +15,7 @@ from tfx.utils import proto_utils
 
 from dimerec_tf.config_data import DataConfig
 from dimerec_tf.data.log_reader import LogError, read_rows
-from tfx_pipeline.components.sequence_example_gen.events import FAILURES, FOUND, REJECTED, TIMES, batch_outputs
+from tfx_pipeline.components.sequence_example_gen.events import FAILURES, READ, batch_outputs
 from tfx_pipeline.components.sequence_example_gen.executor import Executor, Source
 from tfx_pipeline.components.sequence_example_gen.settings import Settings, output_splits, require_pipeline_split
 from tfx_pipeline.components.sequence_example_gen.spans import Span
@@ -77,9 +77,7 @@ class _Rows(beam.PTransform):
             | "Query" >> beam.io.ReadFromBigQuery(query=self._query, use_standard_sql=True)
             | "Batch" >> beam.BatchElements(max_batch_size=BATCH_ROWS)
         )
-        return rows | "ReadRows" >> beam.ParDo(ReadRows(self._data)).with_outputs(
-            TIMES, FOUND, REJECTED, FAILURES, main="events"
-        )
+        return rows | "ReadRows" >> beam.ParDo(ReadRows(self._data)).with_outputs(*READ, main="events")
 
 
 @beam.typehints.with_output_types(tuple[str, Any])

@@ -12,7 +12,7 @@ from dimerec_tf.data.log_reader import LogError
 from dimerec_tf.data.protocols import SPLIT_NAMES
 from dimerec_tf.data.rejects import REJECTED_FILE, SUMMARY_FILE, Summary
 from dimerec_tf.data.splits import no_events, no_examples
-from tfx_pipeline.components.sequence_example_gen.events import CUT_EVENTS, CUT_USERS, KEPT
+from tfx_pipeline.components.sequence_example_gen.events import CUT_EVENTS, CUT_USERS, KEPT, REPEATS
 from tfx_pipeline.components.sequence_example_gen.settings import Settings
 from tfx_pipeline.components.sequence_example_gen.spans import Span
 
@@ -128,8 +128,8 @@ def _one_of_reason(row: tuple[str, str]) -> tuple[str, int]:
 
 def _summary_text(counts: list[tuple[str, int]]) -> str:
     by_name = dict(counts)
-    kept, users, events = (by_name.pop(name, 0) for name in (KEPT, CUT_USERS, CUT_EVENTS))
-    return Summary(kept, by_name, users, events).to_json().rstrip()
+    kept, users, events, repeats = (by_name.pop(name, 0) for name in (KEPT, CUT_USERS, CUT_EVENTS, REPEATS))
+    return Summary(kept, by_name, users, events, repeats).to_json().rstrip()
 
 
 def _spans_text(counts: list[tuple[int, int]]) -> str:
