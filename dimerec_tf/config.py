@@ -5,7 +5,7 @@ Every class refuses unknown keys and is immutable; `Config.fingerprint` goes int
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from importlib import resources
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
@@ -21,12 +21,14 @@ from dimerec_tf.config_evaluation import EVALUATION_SWITCHES, EvaluationConfig
 from dimerec_tf.config_kinds import ModelConfig
 from dimerec_tf.config_model import DimeRecConfig
 from dimerec_tf.config_pipeline_steps import StepsConfig
+from dimerec_tf.config_problems import problem_lines
 from dimerec_tf.config_training import CLUSTERED, SWITCHES, TrainingConfig
 from dimerec_tf.config_tuning import TuningConfig
 from dimerec_tf.config_warm_start import WarmStartConfig
 from dimerec_tf.config_watching import WatchingConfig
 from dimerec_tf.errors import DimeRecError
 from dimerec_tf.named_parts import INDEXES, NameIn
+from dimerec_tf.suggestions import did_you_mean
 
 AROUND = ("beam", "cluster", "steps")  # sections about where steps run, and about those around the model
 AnySection = TypeVar("AnySection", bound=Section)
@@ -218,25 +220,7 @@ def validate(kind: type[AnySection], values: dict[str, Any]) -> AnySection:
     try:
         return kind.model_validate(values)
     except ValidationError as error:
-        lines = [f"  {place}: {text} (received {received!r})" for place, text, received in _problems(error)]
-        raise ConfigError("The configuration cannot be used:\n" + "\n".join(lines)) from error
-
-
-def _problems(error: ValidationError, within: tuple[int | str, ...] = ()) -> Iterator[tuple[str, str, Any]]:
-    """Places, what is wrong there, and what was received."""
-    for problem in error.errors():
-        place, cause = (*within, *problem["loc"]), problem.get("ctx", {}).get("error")
-        if isinstance(cause, ValidationError):  # of the section of a kind of model
-            yield from _problems(cause, place)
-        else:
-            yield _key(place), problem["msg"], problem["input"]
-
-
-def _key(place: tuple[int | str, ...]) -> str:
-    """A key as it stands in the file, without the name of the kind that pydantic puts behind what has kinds."""
-    kinds: dict[tuple[int | str, ...], int] = {("beam", "default"): 2, ("beam", "steps"): 3}
-    kind = kinds.get(place[:2])
-    return ".".join(str(part) for index, part in enumerate(place) if index != kind) or "config"
+        raise ConfigError("\n".join(["The configuration cannot be used:", *problem_lines(error)])) from error
 
 
 def load_config(path: str | Path) -> Config:
@@ -249,16 +233,21 @@ def load_config(path: str | Path) -> Config:
 
 
 def read_yaml(path: str | Path) -> dict[str, Any]:
-    """The mapping in a YAML file.
+    """The mapping in a YAML file of UTF-8.
 
     Raises:
-        ConfigError: the file is missing or not a YAML mapping.
+        ConfigError: the file cannot be read, or is not a YAML mapping.
     """
     try:
-        text = Path(path).read_text(encoding="utf-8")
+        content = Path(path).read_bytes()
+        return _mapping(content.decode(), str(path))
     except OSError as error:
         raise ConfigError(f"Cannot read the configuration {path}: {error.strerror}.") from error
-    return _mapping(text, str(path))
+    except UnicodeDecodeError as error:
+        line = content[: error.start].count(b"\n") + 1
+        raise ConfigError(
+            f"{path} is not UTF-8: line {line} holds the byte 0x{content[error.start]:02x}. Save it as UTF-8."
+        ) from error
 
 
 def load_preset(name: str) -> Config:
@@ -269,7 +258,9 @@ def load_preset(name: str) -> Config:
     """
     known = preset_names()
     if name not in known:
-        raise ConfigError(f"There is no preset {name!r}; the presets are {', '.join(known)}.")
+        raise ConfigError(
+            f"There is no preset {name!r}; the presets are {', '.join(known)}.{did_you_mean(name, known)}"
+        )
     return parse_config(_mapping(resources.files("dimerec_tf").joinpath(f"presets/{name}.yaml").read_text(), name))
 
 
@@ -281,8 +272,12 @@ def preset_names() -> list[str]:
 def _mapping(text: str, source: str) -> dict[str, Any]:
     try:
         values = yaml.safe_load(text)
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        where = f", line {mark.line + 1}, column {mark.column + 1}" if mark else ""
+        raise ConfigError(f"{source} is not valid YAML{where}: {error.problem or error.context}.") from error
     except yaml.YAMLError as error:
-        raise ConfigError(f"{source} is not valid YAML: {error}") from error
+        raise ConfigError(f"{source} is not valid YAML: {' '.join(str(error).split())}.") from error
     if not isinstance(values, dict):
         raise ConfigError(f"{source} must hold a YAML mapping, got {type(values).__name__}.")
     return values

@@ -7,6 +7,7 @@ from pydantic_core import CoreSchema, core_schema
 
 from dimerec_tf.config_model import DimeRecConfig, SequenceModelConfig
 from dimerec_tf.named_parts import MODELS, find
+from dimerec_tf.suggestions import did_you_mean
 
 OWN_KIND = "dimerec"  # `kind` may be left out for DimeRec itself
 
@@ -37,7 +38,7 @@ def _validated(values: Any) -> SequenceModelConfig:
         raise ValueError("a mapping is needed")
     kind = values.get("kind", OWN_KIND)
     if not isinstance(kind, str) or kind not in MODELS:
-        raise ValueError(f"kind must be one of {', '.join(MODELS)}")
+        raise ValueError(f"kind must be one of {', '.join(MODELS)}.{did_you_mean(kind, MODELS)}".rstrip("."))
     return _section(kind).model_validate(values)
 
 

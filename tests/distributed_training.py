@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from dimerec_tf.cli.main import catching_errors
 from dimerec_tf.config import Config
+from dimerec_tf.edge import catching_errors
 from dimerec_tf.models.base import SequenceModel
 from dimerec_tf.training.fit import fit
 from dimerec_tf.training.parameter_servers import serve

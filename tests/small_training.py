@@ -10,9 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from dimerec_tf.cli.main import catching_errors
 from dimerec_tf.config import Config
 from dimerec_tf.config_training import TrainingConfig
+from dimerec_tf.edge import catching_errors
 from dimerec_tf.training.fit import fit
 from dimerec_tf.training.sequences import Sequences
 from dimerec_tf.training.validation import Cases

@@ -11,8 +11,9 @@ from typer.main import get_command
 from typer.testing import CliRunner
 
 from dimerec_tf.cli import data
-from dimerec_tf.cli.main import app, catching_errors
+from dimerec_tf.cli.main import app
 from dimerec_tf.cli.pipeline import NotBlessed
+from dimerec_tf.edge import catching_errors
 
 DIMEREC = Path(sys.executable).with_name("dimerec")
 

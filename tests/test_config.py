@@ -1,7 +1,9 @@
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -188,3 +190,51 @@ def test_tensorflow_imported_first_is_fine_when_it_runs_with_keras_2() -> None:
         "import dimerec_tf; print('fine')"
     )
     assert result.stdout.strip() == "fine", result.stderr
+
+
+@pytest.mark.parametrize(
+    ("values", "place", "meant"),
+    [
+        ({"modle": {}}, "modle", "model"),
+        ({"training": {"epoch": 3}}, "training.epoch", "epochs"),
+        ({"data": {"users_column": "u"}}, "data.users_column", "user_column"),
+        ({"model": {"guidance": {"kinds": "mlp"}}}, "model.guidance.kinds", "kind"),
+        ({"model": {"kind": "sasrce"}}, "model", "sasrec"),
+        ({"model": {"kind": "sasrec", "block": 2}}, "model.block", "blocks"),
+        ({"model": {"diffusion": {"schedule": "cosin"}}}, "model.diffusion.schedule", "cosine"),
+        ({"export": {"indexes": ["ivff"]}}, "export.indexes.0", "ivf"),
+        ({"steps": {"batch_recommender": {"kk": 3}}}, "steps.batch_recommender.kk", "k"),
+    ],
+)
+def test_a_typo_is_answered_with_what_was_meant(values: dict[str, Any], place: str, meant: str) -> None:
+    with pytest.raises(ConfigError, match=rf"  {re.escape(place)}: .*Did you mean '{meant}'\?"):
+        parse_config(values)
+
+
+def test_a_key_like_no_other_and_a_preset_are_answered_too() -> None:
+    with pytest.raises(ConfigError) as unlike:
+        parse_config({"xyzzy": 1})
+    assert "xyzzy" in str(unlike.value) and "Did you mean" not in str(unlike.value)
+    with pytest.raises(ConfigError, match=r"There is no preset 'ml-10k'.*Did you mean 'ml-100k'\?"):
+        load_preset("ml-10k")
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"name: shop\nseed: \xe9\n", "is not UTF-8: line 2 holds the byte 0xe9. Save it as UTF-8."),
+        (b"name: shop\nseed: [\n", "is not valid YAML, line 3, column 1: "),
+        (b"\x00\x01", "is not valid YAML: unacceptable character"),
+    ],
+)
+def test_a_file_that_is_no_configuration_is_named_with_its_line(tmp_path: Path, content: bytes, said: str) -> None:
+    (tmp_path / "latin.yaml").write_bytes(content)
+    with pytest.raises(ConfigError) as refused:
+        load_config(tmp_path / "latin.yaml")
+    assert str(refused.value).startswith(f"{tmp_path / 'latin.yaml'} {said}")
+
+
+def test_a_value_without_end_is_shortened() -> None:
+    with pytest.raises(ConfigError) as refused:
+        parse_config({"name": "!" * 10_000})
+    assert len(str(refused.value)) < 500

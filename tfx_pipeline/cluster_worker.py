@@ -11,7 +11,7 @@ from pathlib import Path
 from tfx.components.trainer.executor import GenericExecutor
 from tfx.types.artifact_utils import parse_artifact_dict
 
-from dimerec_tf.cli.main import catching_errors
+from dimerec_tf.edge import catching_errors
 
 
 def task_file(checkpoints: Path) -> Path:

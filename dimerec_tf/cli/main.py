@@ -1,12 +1,8 @@
 """The `dimerec` command."""
 
-import sys
 import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 import typer
-from rich.text import Text
 
 from dimerec_tf.cli import (
     bench,
@@ -28,9 +24,8 @@ from dimerec_tf.cli import (
     train,
     tune,
 )
+from dimerec_tf.edge import catching_errors
 from dimerec_tf.environment import reach_this_machine_directly, silence_native_logs
-from dimerec_tf.errors import DimeRecError
-from dimerec_tf.terminal import say_aside
 
 app = typer.Typer(
     name="dimerec",
@@ -61,21 +56,9 @@ app.command()(lineage.lineage)
 
 def run() -> None:
     """Runs the command line."""
-    silence_native_logs()
-    reach_this_machine_directly()
-    warnings.filterwarnings("ignore", category=FutureWarning)
-    warnings.filterwarnings("ignore", category=DeprecationWarning)
     with catching_errors():
+        silence_native_logs()
+        reach_this_machine_directly()
+        warnings.filterwarnings("ignore", category=FutureWarning)
+        warnings.filterwarnings("ignore", category=DeprecationWarning)
         app()
-
-
-@contextmanager
-def catching_errors() -> Iterator[None]:
-    """Ends the process with a sentence, not a stack trace, on an error that the user can act on."""
-    try:
-        yield
-    except (DimeRecError, ImportError) as error:
-        say_aside(Text.assemble(("error:", "bold red"), " ", str(error)))
-        if isinstance(error, ModuleNotFoundError):
-            say_aside("hint: `dimerec doctor` says which packages are missing and how to install them.")
-        sys.exit(error.exit_code if isinstance(error, DimeRecError) else 1)

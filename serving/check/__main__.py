@@ -3,7 +3,7 @@
 import sys
 from pathlib import Path
 
-from dimerec_tf.cli.main import catching_errors
+from dimerec_tf.edge import catching_errors
 from dimerec_tf.environment import one_thread_per_operation, reach_this_machine_directly, silence_native_logs
 from dimerec_tf.export.servable import ServingTask
 

@@ -7,7 +7,7 @@ from typing import Annotated
 import pandas as pd
 import typer
 
-from dimerec_tf.cli.main import catching_errors
+from dimerec_tf.edge import catching_errors
 from dimerec_tf.environment import silence_native_logs
 from dimerec_tf.measuring.results import merge_results
 from dimerec_tf.terminal import print_json, say_aside

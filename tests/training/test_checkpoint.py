@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from dimerec_tf.cli.main import catching_errors
+from dimerec_tf.edge import catching_errors
 from dimerec_tf.evaluation.epoch_record import EpochRecord
 from dimerec_tf.models.base import SequenceModel
 from dimerec_tf.training.checkpoint import OtherTraining, TrainingStopped

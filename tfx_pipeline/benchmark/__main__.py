@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from dimerec_tf.cli.main import catching_errors
+from dimerec_tf.edge import catching_errors
 from dimerec_tf.environment import silence_native_logs
 from dimerec_tf.measuring.alone import Rows, measured_alone
 from dimerec_tf.terminal import say
