@@ -1,6 +1,7 @@
 """Puts the services on their ports."""
 
 from collections.abc import Mapping
+from concurrent import futures
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
@@ -20,18 +21,23 @@ from serving.server.model_config import ModelSettings, check_name
 from serving.server.model_service import ModelService
 from serving.server.observe import ObserveCalls, Observer
 from serving.server.options import ServerOptions
-from serving.server.overload import CountingExecutor, RefuseOverload
+from serving.server.overload import Gate, TakeTurns
 from serving.server.prediction import Predictor
 from serving.server.prediction_service import PredictionService
+from serving.server.receiving import PLACES, STREAMS, ReceiveMessages
 from serving.server.reflection import add_reflection
 from serving.server.rest.json_handler import Services
 from serving.server.rest.server import RestServer, listen
 from serving.server.server_state import ServerState
 from serving.server.tls import Tls
-from serving.server.unreadable import RefuseUnreadable
+from serving.server.unreadable import ReadMessages
 
 WORKERS = 16
-BATCHING_WORKERS = 128  # a request that waits for its batch keeps its thread
+BATCHING_WORKERS = 128  # a request that waits for its batch keeps its turn
+HELD_MESSAGES = 4  # of the largest size, which all requests together may have
+SPARE_THREADS = 64
+MAX_STREAMS = 1024  # of one connection
+MAX_METADATA_BYTES = 16 * 1024
 GRACE_SECONDS = 10.0
 KEEPALIVE_MS = 60_000  # a client that is silent for so long is asked whether it is still there
 PING_TIMEOUT_MS = 20_000
@@ -107,7 +113,10 @@ def start_server(
         opened.callback(manager.close)
         health = Health(manager)
         services = _services(manager, batcher, options)
-        server = _grpc_server(services, health, options)
+        opened.callback(services.rest_threads.shutdown)
+        receive = ReceiveMessages()
+        opened.callback(receive.close)
+        server = _grpc_server(services, receive, health, options)
         # The ports open last: whoever finds one open finds the models loaded.
         manager.start()
         sockets = [] if options.rest_address is None else listen(options.rest_address)
@@ -121,8 +130,9 @@ def start_server(
 
 def _services(manager: ModelManager, batcher: Batcher | None, options: ServerOptions) -> Services:
     workers = WORKERS if batcher is None else BATCHING_WORKERS
-    executor = CountingExecutor(workers, options.max_waiting_requests, "requests")
-    state = ServerState(manager, executor, batcher)
+    gate = Gate(workers, options.max_waiting_requests, HELD_MESSAGES * options.max_message_bytes)
+    threads = workers + options.max_waiting_requests
+    state = ServerState(manager, gate, batcher)
     observers: list[Observer] = [lambda call: count_request(call, manager.names())]
     if options.request_log is not None:
         observers.append(options.request_log.record)
@@ -130,7 +140,8 @@ def _services(manager: ModelManager, batcher: Batcher | None, options: ServerOpt
         manager,
         PredictionService(manager, Predictor(manager, options.limits, batcher)),
         ModelService(manager),
-        executor,
+        gate,
+        futures.ThreadPoolExecutor(threads, "rest-requests"),
         observers,
         partial(page, state),
         options.metrics_path,
@@ -140,13 +151,15 @@ def _services(manager: ModelManager, batcher: Batcher | None, options: ServerOpt
     )
 
 
-def _grpc_server(services: Services, health: Health, options: ServerOptions) -> grpc.Server:
-    interceptors: list[grpc.ServerInterceptor] = [ObserveCalls(services.observers)]  # first: it sees refusals, too
+def _grpc_server(services: Services, receive: ReceiveMessages, health: Health, options: ServerOptions) -> grpc.Server:
+    # Each hands on what the next ones answer; so the observers hear of refusals, too.
+    interceptors: list[grpc.ServerInterceptor] = [receive, ObserveCalls(services.observers)]
     if options.token is not None:
         interceptors.append(RequireToken(options.token))
-    interceptors += [RefuseOverload(services.executor), RefuseUnreadable()]
+    interceptors += [TakeTurns(services.gate), ReadMessages()]
+    threads = PLACES + STREAMS + services.gate.places + SPARE_THREADS
     server = grpc.server(
-        services.executor,
+        futures.ThreadPoolExecutor(threads, "grpc-requests"),
         interceptors=interceptors,
         options=[
             ("grpc.max_receive_message_length", options.max_message_bytes),
@@ -158,6 +171,9 @@ def _grpc_server(services: Services, health: Health, options: ServerOptions) -> 
             ("grpc.http2.ping_timeout_ms", PING_TIMEOUT_MS),
             ("grpc.keepalive_permit_without_calls", 1),
             ("grpc.server_handshake_timeout_ms", HANDSHAKE_MS),
+            ("grpc.max_concurrent_streams", MAX_STREAMS),
+            ("grpc.max_metadata_size", MAX_METADATA_BYTES),
+            ("grpc.absolute_max_metadata_size", 2 * MAX_METADATA_BYTES),
         ],
     )
     prediction_service_pb2_grpc.add_PredictionServiceServicer_to_server(services.predictions, server)

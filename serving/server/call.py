@@ -18,17 +18,19 @@ class Call:
     Attributes:
         deadline: on the clock of `time.monotonic`, None for none.
         is_waiting: false once the caller has gone.
+        when_over: takes what is to be called once the call has ended.
     """
 
     deadline: float | None = None
     is_waiting: Callable[[], bool] = lambda: True
+    when_over: Callable[[Callable[[], None]], object] = lambda _: None
 
     @staticmethod
     def of(context: grpc.ServicerContext) -> "Call":
         """The call of a gRPC request."""
         seconds = context.time_remaining()
         endless = seconds is None or seconds > _LONGEST_SECONDS
-        return Call(None if endless else monotonic() + seconds, context.is_active)
+        return Call(None if endless else monotonic() + seconds, context.is_active, context.add_callback)
 
     def seconds_left(self) -> float | None:
         """Seconds until the deadline, 0 after it, None without one."""

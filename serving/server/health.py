@@ -1,30 +1,68 @@
 """grpc.health.v1: whether the models can be asked."""
 
 import threading
-from concurrent import futures
+from collections.abc import Iterator, Mapping
 
 import grpc
-from grpc_health.v1 import health, health_pb2
+from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 
 from serving.server.manager import ModelManager
 
 _Status = health_pb2.HealthCheckResponse
 
 
-class _Servicer(health.HealthServicer):
-    """Answers from threads of its own: a probe must not wait behind the requests of a busy server."""
-
-    _threads = futures.ThreadPoolExecutor(2, thread_name_prefix="health")
+class _Servicer(health_pb2_grpc.HealthServicer):
+    """Answers from what it was told last. A watcher who does not listen keeps nobody else waiting."""
 
     def __init__(self) -> None:
-        super().__init__(experimental_thread_pool=self._threads)
+        self._changed = threading.Condition()
+        self._statuses: dict[str, int] = {}
+        self._stopped = False
+
+    def set(self, statuses: Mapping[str, int]) -> None:
+        """Replaces what is said, unless it has been NOT_SERVING for good."""
+        with self._changed:
+            if not self._stopped:
+                self._statuses = dict(statuses)
+                self._changed.notify_all()
+
+    def stop(self) -> None:
+        """Says NOT_SERVING of everything from now on."""
+        with self._changed:
+            self._stopped = True
+            self._statuses = dict.fromkeys(self._statuses, _Status.NOT_SERVING)
+            self._changed.notify_all()
 
     def Check(
         self, request: health_pb2.HealthCheckRequest, context: grpc.ServicerContext
     ) -> health_pb2.HealthCheckResponse:
-        return super().Check(request, context)
+        status = self._statuses.get(request.service)
+        if status is None:
+            context.abort(grpc.StatusCode.NOT_FOUND, "The health of no such service is known.")
+        return health_pb2.HealthCheckResponse(status=status)
 
-    Check.experimental_thread_pool = _threads  # type: ignore[attr-defined]  # where grpc looks for it
+    def Watch(
+        self, request: health_pb2.HealthCheckRequest, context: grpc.ServicerContext
+    ) -> Iterator[health_pb2.HealthCheckResponse]:
+        said = None
+        context.add_callback(self._wake)
+        while (status := self._next(request.service, said, context)) is not None:
+            yield health_pb2.HealthCheckResponse(status=status)
+            said = status
+
+    def _next(self, service: str, said: int | None, context: grpc.ServicerContext) -> int | None:
+        """Waits for a status that has not been said, None once nobody listens."""
+        with self._changed:
+            while context.is_active():
+                status = self._statuses.get(service, _Status.SERVICE_UNKNOWN)
+                if status != said:
+                    return status
+                self._changed.wait()
+        return None
+
+    def _wake(self) -> None:
+        with self._changed:
+            self._changed.notify_all()
 
 
 class Health:
@@ -47,7 +85,7 @@ class Health:
 
     def stop_serving(self) -> None:
         """Says NOT_SERVING from now on, whatever the models do."""
-        self.servicer.enter_graceful_shutdown()
+        self.servicer.stop()
 
     def _refresh(self) -> None:
         with self._lock:
@@ -55,10 +93,8 @@ class Health:
             now = dict.fromkeys(self._known, _Status.SERVICE_UNKNOWN)
             now |= {name: _status(serves) for name, serves in loaded.items()}
             now[health.OVERALL_HEALTH] = _status(bool(loaded) and all(loaded.values()))
-            for name, status in now.items():
-                if self._known.get(name) != status:
-                    self.servicer.set(name, status)
             self._known = now
+            self.servicer.set(now)
 
 
 def _status(serves: bool) -> int:

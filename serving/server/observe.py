@@ -7,9 +7,12 @@ from time import perf_counter
 from typing import Any
 
 import grpc
-from tensorflow_serving.apis import predict_pb2
+from tensorflow_serving.apis import model_pb2, predict_pb2
+
+from serving.server.unreadable import Received
 
 GRPC, REST = "GRPC", "REST"
+_NO_SPEC = model_pb2.ModelSpec()
 _SERVICE = "/tensorflow.serving.PredictionService/"
 
 
@@ -56,18 +59,19 @@ class ObserveCalls(grpc.ServerInterceptor):
             return handler
         api = _snake_case(method.removeprefix(_SERVICE))
 
-        @wraps(handler.unary_unary)  # with its attributes: a refusal has threads of its own
-        def observed(request: Any, context: grpc.ServicerContext) -> Any:
+        @wraps(handler.unary_unary)  # with its attributes: a refusal needs no message
+        def observed(received: Received | None, context: grpc.ServicerContext) -> Any:
             started, response, failed = perf_counter(), None, True
             try:
-                response = handler.unary_unary(request, context)
+                response = handler.unary_unary(received, context)
                 failed = False
                 return response
             finally:
+                request = None if received is None else received.message
                 call = FinishedCall(
                     api,
                     GRPC,
-                    request.model_spec.name if hasattr(request, "model_spec") else "",
+                    getattr(request, "model_spec", _NO_SPEC).name,
                     _outcome(context, failed),
                     perf_counter() - started,
                     dict(context.invocation_metadata()),
@@ -77,7 +81,7 @@ class ObserveCalls(grpc.ServerInterceptor):
                 for observer in self._observers:
                     observer(call)
 
-        return grpc.unary_unary_rpc_method_handler(observed, handler.request_deserializer, handler.response_serializer)
+        return grpc.unary_unary_rpc_method_handler(observed, None, handler.response_serializer)
 
 
 def _outcome(context: grpc.ServicerContext, failed: bool) -> grpc.StatusCode:

@@ -15,7 +15,7 @@ class ServerOptions:
 
     Attributes:
         batching: how requests are joined; None computes each by itself.
-        max_waiting_requests: how many requests may wait for a thread; further ones are refused at once.
+        max_waiting_requests: how many requests may wait for their turn; further ones are refused at once.
         limits: how much one request may ask for.
         max_message_bytes: of a request, over gRPC of a response, too.
         tls: keys and certificates for both ports; None for plain connections.

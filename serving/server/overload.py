@@ -1,77 +1,147 @@
-"""Refuses requests at once when too many wait for a thread; the queue of gRPC's threads has no end of its own."""
+"""So many requests are computed at a time, so many wait for their turn, and further ones are refused at once."""
 
 import threading
-from collections.abc import Callable
-from concurrent import futures
+from collections import deque
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import wraps
 from typing import Any
 
 import grpc
 
+from serving.server.call import Call
+from serving.server.errors import RequestError, aborting
 from serving.server.refusal import refuse
+from serving.server.unreadable import Received
 
-_WITH_OWN_THREADS = "/grpc."  # health and reflection
+_OPEN = "/grpc."  # health and reflection take no turns
+SMALL_BYTES = 64 * 1024  # requests of so many find room whatever the larger ones take
 
 
-class CountingExecutor(futures.ThreadPoolExecutor):
-    """A thread pool that knows how many of its jobs wait for a thread, and how many may.
+class _Turn:
+    """What a waiting request waits for: its turn, or the end of its call."""
 
-    It takes further ones all the same: who hands in jobs asks `is_full` before.
+    def __init__(self) -> None:
+        self.has_come = False
+        self.something_happened = threading.Event()
+
+
+class Gate:
+    """Lets requests pass in the order in which they came.
 
     Args:
-        workers: its threads.
-        max_waiting: how many jobs may wait for one of them.
-        thread_name_prefix: of the threads' names.
+        workers: how many may be inside.
+        max_waiting: how many may wait.
+        max_bytes: that the messages of all of them may have; what each has below `SMALL_BYTES` does not count.
     """
 
-    def __init__(self, workers: int, max_waiting: int, thread_name_prefix: str) -> None:
-        super().__init__(workers, thread_name_prefix)
+    def __init__(self, workers: int, max_waiting: int, max_bytes: int) -> None:
         self._workers = workers
         self._max_waiting = max_waiting
-        self._unfinished = 0
-        self._counting = threading.Lock()
+        self._max_bytes = max_bytes
+        self._lock = threading.Lock()
+        self._turns: deque[_Turn] = deque()
+        self._inside = 0
+        self._bytes = 0
+
+    @property
+    def places(self) -> int:
+        """How many requests may be inside and wait."""
+        return self._workers + self._max_waiting
 
     @property
     def waiting(self) -> int:
-        """Jobs that no thread has taken yet."""
-        return max(0, self._unfinished - self._workers)
+        """Requests whose turn has not come."""
+        return len(self._turns)
 
     @property
     def is_full(self) -> bool:
-        """Whether as many jobs run and wait as may."""
-        return self._unfinished >= self._workers + self._max_waiting
+        """Whether as many requests are inside and wait as may."""
+        return self._inside >= self._workers and len(self._turns) >= self._max_waiting
 
     @property
     def refusal(self) -> str:
         """What to tell a caller while it is full."""
         return f"{self._max_waiting} requests are waiting already. Try again after a pause."
 
-    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> futures.Future:
-        self._count(1)
+    @contextmanager
+    def passed(self, call: Call, size: int) -> Iterator[None]:
+        """Waits for a request's turn, which is the block.
+
+        Args:
+            call: who waits; not for longer than their deadline, or after they have gone.
+            size: bytes of the message.
+
+        Raises:
+            RequestError: too much is waiting, the deadline passed or the caller has gone.
+        """
+        counted = max(0, size - SMALL_BYTES)
+        with self._lock:
+            turn = self._queue(counted)
         try:
-            future = super().submit(fn, *args, **kwargs)
-        except RuntimeError:  # the pool has been shut down
-            self._count(-1)
-            raise
-        future.add_done_callback(lambda _: self._count(-1))
-        return future
+            if turn is not None:
+                self._wait(turn, call)
+            try:
+                yield
+            finally:
+                self._leave()
+        finally:
+            with self._lock:
+                self._bytes -= counted
 
-    def _count(self, change: int) -> None:
-        with self._counting:
-            self._unfinished += change
+    def _queue(self, counted: int) -> _Turn | None:
+        if self.is_full:
+            raise RequestError(grpc.StatusCode.RESOURCE_EXHAUSTED, self.refusal)
+        if counted and self._bytes + counted > self._max_bytes:
+            message = f"Requests of {self._bytes} bytes are held already. Try again after a pause, or send fewer rows."
+            raise RequestError(grpc.StatusCode.RESOURCE_EXHAUSTED, message)
+        self._bytes += counted
+        if self._inside < self._workers:
+            self._inside += 1
+            return None
+        turn = _Turn()
+        self._turns.append(turn)
+        return turn
+
+    def _wait(self, turn: _Turn, call: Call) -> None:
+        call.when_over(turn.something_happened.set)
+        turn.something_happened.wait(call.seconds_left())
+        with self._lock:
+            if turn.has_come:
+                return
+            self._turns.remove(turn)
+        call.check()
+        raise RequestError(grpc.StatusCode.CANCELLED, "The call ended before its turn came.")
+
+    def _leave(self) -> None:
+        with self._lock:
+            if self._turns:
+                turn = self._turns.popleft()
+                turn.has_come = True
+                turn.something_happened.set()
+            else:
+                self._inside -= 1
 
 
-class RefuseOverload(grpc.ServerInterceptor):
-    """Answers RESOURCE_EXHAUSTED while the pool that runs the requests is full."""
+class TakeTurns(grpc.ServerInterceptor):
+    """Lets calls through a gate, once their messages are there; while it is full they are refused before that."""
 
-    def __init__(self, executor: CountingExecutor) -> None:
-        self._executor = executor
-        self._refuse = refuse(grpc.StatusCode.RESOURCE_EXHAUSTED, executor.refusal)
+    def __init__(self, gate: Gate) -> None:
+        self._gate = gate
+        self._refuse = refuse(grpc.StatusCode.RESOURCE_EXHAUSTED, gate.refusal)
 
     def intercept_service(
         self, continuation: Callable[[grpc.HandlerCallDetails], Any], handler_call_details: grpc.HandlerCallDetails
     ) -> Any:
-        if handler_call_details.method.startswith(_WITH_OWN_THREADS):
-            return continuation(handler_call_details)
-        if self._executor.is_full:
+        handler = continuation(handler_call_details)
+        if handler is None or handler_call_details.method.startswith(_OPEN):
+            return handler
+        if self._gate.is_full:
             return self._refuse
-        return continuation(handler_call_details)
+
+        @wraps(handler.unary_unary)
+        def answer(received: Received, context: grpc.ServicerContext) -> Any:
+            with aborting(context), self._gate.passed(Call.of(context), len(received.data)):
+                return handler.unary_unary(received, context)
+
+        return grpc.unary_unary_rpc_method_handler(answer, None, handler.response_serializer)

@@ -7,7 +7,7 @@ from prometheus_client.registry import Collector
 
 from serving.server.batching import Batcher
 from serving.server.manager import ModelManager
-from serving.server.overload import CountingExecutor
+from serving.server.overload import Gate
 
 
 class ServerState(Collector):
@@ -15,13 +15,13 @@ class ServerState(Collector):
 
     Args:
         manager: knows the versions.
-        executor: runs the requests.
+        gate: lets the requests pass.
         batcher: computes them together, if there is one.
     """
 
-    def __init__(self, manager: ModelManager, executor: CountingExecutor, batcher: Batcher | None) -> None:
+    def __init__(self, manager: ModelManager, gate: Gate, batcher: Batcher | None) -> None:
         self._manager = manager
-        self._executor = executor
+        self._gate = gate
         self._batcher = batcher
 
     def collect(self) -> Iterable[Metric]:
@@ -30,8 +30,8 @@ class ServerState(Collector):
             for number, status in self._manager.statuses(name).items():
                 labels = {"model_name": name, "version": str(number), "state": status.state.value}
                 versions.add_sample(versions.name, labels, 1)
-        queue = Metric("dimerec_serving_queue_length", "Requests that wait for a thread.", "gauge")
-        queue.add_sample(queue.name, {}, self._executor.waiting)
+        queue = Metric("dimerec_serving_queue_length", "Requests that wait for their turn.", "gauge")
+        queue.add_sample(queue.name, {}, self._gate.waiting)
         yield from (versions, queue)
         if self._batcher is not None:
             rows = Metric("dimerec_serving_batching_queue_rows", "Rows that wait to be computed in a batch.", "gauge")

@@ -26,6 +26,7 @@ class Stubs:
     server: RunningServer
     predictions: prediction_service_pb2_grpc.PredictionServiceStub
     models: model_service_pb2_grpc.ModelServiceStub
+    base: Path | ModelSettings
 
     @property
     def address(self) -> str:
@@ -64,6 +65,7 @@ def serving(base: Path | ModelSettings, options: ServerOptions | None = None) ->
             server,
             prediction_service_pb2_grpc.PredictionServiceStub(channel),
             model_service_pb2_grpc.ModelServiceStub(channel),
+            base,
         )
     server.stop(grace_seconds=5)
 

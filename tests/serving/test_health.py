@@ -10,7 +10,6 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 
 from serving.server.app import start_server
-from serving.server.reflection import THREADS
 from tests.serving.running import TIMEOUT, Stubs, serving, until
 from tests.serving.toy import NAME, save_toy, slow_request
 
@@ -103,20 +102,27 @@ def test_reflection_lists_and_describes_the_services(reflect: reflection_pb2_grp
     assert b"MultiInference" in file.file_descriptor_response.file_descriptor_proto[0]
 
 
-def test_open_reflection_streams_take_no_thread_from_predict(
-    toy_server: Stubs, reflect: reflection_pb2_grpc.ServerReflectionStub
-) -> None:
+def test_streams_that_are_left_open_shut_nobody_out(toy_server: Stubs, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("serving.server.receiving.STREAMS", 10)
     done = threading.Event()
 
     def stay_silent() -> Iterator[reflection_pb2.ServerReflectionRequest]:
         yield reflection_pb2.ServerReflectionRequest(list_services="")
         done.wait(TIMEOUT)
 
-    streams = [reflect.ServerReflectionInfo(stay_silent(), timeout=TIMEOUT) for _ in range(THREADS)]
-    for stream in streams:
-        next(stream)
-    streams += [reflect.ServerReflectionInfo(stay_silent(), timeout=TIMEOUT) for _ in range(20)]
-    assert toy_server.answered_by() == 7
-    for stream in streams:
-        stream.cancel()
-    done.set()
+    with serving(toy_server.base) as stubs, grpc.insecure_channel(stubs.address) as channel:
+        reflect = reflection_pb2_grpc.ServerReflectionStub(channel).ServerReflectionInfo
+        watch = health_pb2_grpc.HealthStub(channel).Watch
+        streams = []
+        for _ in range(10):
+            streams += [reflect(stay_silent(), timeout=TIMEOUT), watch(health_pb2.HealthCheckRequest())]
+            assert next(streams[-2]).HasField("list_services_response")
+            assert next(streams[-1]).status == SERVING
+        with pytest.raises(grpc.RpcError) as caught:
+            next(streams[0])
+        assert caught.value.code() is grpc.StatusCode.CANCELLED, "the oldest makes room"
+        assert streams[-1].is_active() and check(stubs.address) == SERVING
+        assert stubs.answered_by() == 7
+        for stream in streams:
+            stream.cancel()
+        done.set()

@@ -11,7 +11,6 @@ from serving.server.batching_options import BatchingOptions
 from serving.server.errors import ServerStartError
 from serving.server.monitoring import DEFAULT_PATH, metrics_path
 from serving.server.options import ServerOptions
-from serving.server.overload import CountingExecutor
 from serving.server.rest import json_handler
 from tests.serving.running import TIMEOUT, Stubs, serving, until
 from tests.serving.test_rest import ROW, post
@@ -122,16 +121,11 @@ def test_versions_and_failed_loads_are_shown(own_server: Stubs, own_base: Path) 
 
 def test_the_queue_is_what_waits_for_a_thread(own_server: Stubs, monkeypatch: pytest.MonkeyPatch) -> None:
     calls = [own_server.predictions.Predict.future(slow_request(0.3), timeout=TIMEOUT) for _ in range(20)]
-    executor = own_server.server.rest._application.settings["services"].executor
+    executor = own_server.server.rest._application.settings["services"].gate
     until(lambda: executor.waiting == 4)
     for call in calls:
         call.result()
     assert value(scrape(own_server), "dimerec_serving_queue_length") == 0
-    pool = CountingExecutor(1, 0, "pool")
-    pool.shutdown()
-    with pytest.raises(RuntimeError):
-        pool.submit(print)
-    assert pool.waiting == 0
 
 
 def test_rows_that_wait_for_a_batch_are_shown(toy_base: Path) -> None:

@@ -204,7 +204,8 @@ def test_a_body_over_the_limit_is_too_large(toy_base: Path, body: Any) -> None:
 def test_a_slow_answer_times_out(toy_base: Path) -> None:
     with serving(toy_base, ServerOptions(rest_timeout_seconds=0.1)) as stubs:
         status, message = refusal(post(stubs, {"signature_name": "slow", "inputs": 1.0}))
-        assert (status, message) == (504, "The server did not answer within 0.1 s")
+    assert status == 504
+    assert message in ("The server did not answer within 0.1 s", "The deadline passed before there was an answer.")
 
 
 def test_stopping_waits_for_the_request_that_runs(own_server: Stubs) -> None:

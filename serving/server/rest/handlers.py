@@ -14,6 +14,7 @@ from prometheus_client import CONTENT_TYPE_PLAIN_0_0_4
 from tensorflow_serving.apis import get_model_metadata_pb2, get_model_status_pb2, model_pb2, predict_pb2
 from tornado.web import Application
 
+from serving.server.call import Call
 from serving.server.errors import aborting
 from serving.server.observe import REST, FinishedCall
 from serving.server.rest.http_call import HttpCall
@@ -112,16 +113,20 @@ class PredictHandler(JsonHandler):
             observer(call)
 
     async def post(self, name: str, version: str | None, label: str | None, verb: str) -> None:  # type: ignore[override]
-        executor = self._services.executor
+        gate = self._services.gate
         if self.is_too_large:
             self.refuse_too_large()
         elif verb != "predict":
             message = f"{verb} is not offered: recommenders have no such signature. Use predict."
             self.refuse(grpc.StatusCode.UNIMPLEMENTED, message)
-        elif executor.is_full:
-            self.refuse(grpc.StatusCode.RESOURCE_EXHAUSTED, executor.refusal)
+        elif gate.is_full:
+            self.refuse(grpc.StatusCode.RESOURCE_EXHAUSTED, gate.refusal)
         else:
-            await self.answer(lambda: self._predict(name, version, label), executor)
+            await self.answer(lambda: self._predict_in_turn(name, version, label), self._services.rest_threads)
+
+    def _predict_in_turn(self, name: str, version: str | None, label: str | None) -> str:
+        with aborting(self._call), self._services.gate.passed(Call.of(self._call), len(self._body)):
+            return self._predict(name, version, label)
 
     def _predict(self, name: str, version: str | None, label: str | None) -> str:
         with _invalid_json_aborting(self._call):

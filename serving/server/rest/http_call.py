@@ -1,7 +1,7 @@
 """An HTTP request in the place of a gRPC call, so that the services need not know which of them they answer."""
 
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import NoReturn
 
 import grpc
@@ -28,10 +28,19 @@ class HttpCall:
         self._headers = headers
         self._end = time.monotonic() + timeout_seconds
         self._cancelled = False
+        self._callbacks: list[Callable[[], None]] = []
 
     def cancel(self) -> None:
         """Notes that nobody waits for the answer."""
         self._cancelled = True
+        for callback in self._callbacks:
+            callback()
+
+    def add_callback(self, callback: Callable[[], None]) -> bool:
+        self._callbacks.append(callback)
+        if self._cancelled:
+            callback()
+        return True
 
     def is_active(self) -> bool:
         return not self._cancelled and self.time_remaining() > 0

@@ -15,7 +15,7 @@ from serving.server.bearer_token import HEADER, TOKEN_ASKED, BearerToken
 from serving.server.manager import ModelManager
 from serving.server.model_service import ModelService
 from serving.server.observe import Observer
-from serving.server.overload import CountingExecutor
+from serving.server.overload import Gate
 from serving.server.prediction_service import PredictionService
 from serving.server.rest.http_call import CallAborted, HttpCall
 from serving.server.served_model import MAX_VERSION
@@ -39,9 +39,11 @@ _HTTP_STATUS = {
 
 @dataclass(frozen=True)
 class Services:
-    """What answers: the gRPC services, the versions they answer from, and the threads they run in.
+    """What answers: the gRPC services, the versions they answer from, and what lets requests in.
 
     Attributes:
+        gate: lets the requests pass, those of gRPC, too.
+        rest_threads: for those of REST, as many as may be at the gate.
         observers: are told of every call of `PredictHandler`; they must not raise, nor take long.
         metrics: gives the page for Prometheus.
         metrics_path: where; None for nowhere.
@@ -53,7 +55,8 @@ class Services:
     manager: ModelManager
     predictions: PredictionService
     models: ModelService
-    executor: CountingExecutor
+    gate: Gate
+    rest_threads: Executor
     observers: Sequence[Observer]
     metrics: Callable[[], bytes]
     metrics_path: str | None

@@ -1,0 +1,128 @@
+"""One caller who holds back messages, or lets deadlines pass, while others ask on."""
+
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from time import monotonic, perf_counter
+
+import grpc
+import numpy as np
+import pytest
+
+from serving.loadtest.load import PREDICT
+from serving.server.batching_options import BatchingOptions
+from serving.server.options import ServerOptions
+from tests.serving.running import TIMEOUT, Stubs, serving, until
+from tests.serving.test_health import SERVING, check
+from tests.serving.toy import request, slow_request
+
+CALLS = 300
+RATIO = 5.0
+FLOOR_SECONDS = 0.05  # what a busy machine takes from anybody now and then
+
+
+def silent(stubs: Stubs, count: int, method: str = PREDICT) -> Callable[[], None]:
+    """Calls that send headers and no message; returns what ends them."""
+    channel, done = grpc.insecure_channel(stubs.address), threading.Event()
+
+    def nothing() -> Iterator[bytes]:
+        done.wait(10 * TIMEOUT)
+        yield from ()
+
+    calls = [channel.stream_unary(method).future(nothing()) for _ in range(count)]
+
+    def end() -> None:
+        done.set()
+        for call in calls:
+            call.cancel()
+        channel.close()
+
+    return end
+
+
+def p99(stubs: Stubs, calls: int = CALLS) -> float:
+    """Of good calls, none of which may fail."""
+    seconds = []
+    for _ in range(calls):
+        started = perf_counter()
+        stubs.predictions.Predict(request([["a"]]), timeout=TIMEOUT)
+        seconds.append(perf_counter() - started)
+    return float(np.quantile(seconds, 0.99))
+
+
+def check_others_ask_on(stubs: Stubs, during: Callable[[], float]) -> None:
+    """Good calls take no longer than they may while something happens; the best of three tries counts."""
+    tries = []
+    for _ in range(3):
+        tries.append((p99(stubs), during()))
+        if tries[-1][1] <= max(RATIO * tries[-1][0], FLOOR_SECONDS):
+            return
+    pytest.fail(f"p99 before and during: {tries}")
+
+
+@pytest.mark.parametrize(
+    "method", [PREDICT, "/tensorflow.serving.ModelService/GetModelStatus", "/grpc.health.v1.Health/Check"]
+)
+def test_streams_without_a_message_hold_up_nobody(toy_server: Stubs, method: str) -> None:
+    end = silent(toy_server, 100, method)
+    try:
+        check_others_ask_on(toy_server, lambda: p99(toy_server))
+        assert check(toy_server.address) == SERVING
+    finally:
+        end()
+
+
+def test_more_of_them_than_there_are_places_hold_up_nobody(toy_base: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("serving.server.receiving.PLACES", 20)
+    with serving(toy_base) as stubs:
+        end = silent(stubs, 200)
+        try:
+            check_others_ask_on(stubs, lambda: p99(stubs))
+        finally:
+            end()
+
+
+def test_a_call_whose_message_does_not_come_is_ended(toy_base: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("serving.server.receiving.RECEIVE_SECONDS", 0.5)
+    done = threading.Event()
+
+    def nothing() -> Iterator[bytes]:
+        done.wait(TIMEOUT)
+        yield from ()
+
+    with serving(toy_base) as stubs, grpc.insecure_channel(stubs.address) as channel:
+        with pytest.raises(grpc.RpcError) as caught:
+            channel.stream_unary(PREDICT)(nothing(), timeout=TIMEOUT)
+        done.set()
+        assert caught.value.code() is grpc.StatusCode.CANCELLED
+        assert stubs.answered_by() == 7
+
+
+def test_a_call_that_ends_without_a_message_is_told_so(toy_server: Stubs) -> None:
+    with grpc.insecure_channel(toy_server.address) as channel, pytest.raises(grpc.RpcError) as caught:
+        channel.stream_unary(PREDICT)(iter([]), timeout=TIMEOUT)
+    assert caught.value.code() is grpc.StatusCode.UNIMPLEMENTED
+    assert "send exactly one" in caught.value.details()
+
+
+@pytest.mark.parametrize("batching", [None, BatchingOptions(num_batch_threads=2)], ids=["alone", "batched"])
+def test_work_ends_with_its_callers_deadline(toy_base: Path, batching: BatchingOptions | None) -> None:
+    with serving(toy_base, ServerOptions(batching=batching)) as stubs:
+        late = [stubs.predictions.Predict.future(slow_request(3.0), timeout=0.3) for _ in range(16)]
+        assert {call.exception(TIMEOUT).code() for call in late} == {grpc.StatusCode.DEADLINE_EXCEEDED}
+        started = monotonic()
+        response = stubs.predictions.Predict(slow_request(0.01), timeout=60)
+        assert response.outputs["rounds"].int_val[0] >= 1
+        assert monotonic() - started < 6.0, "16 calls of 3 s on two cores took 21 s before"
+
+
+def test_who_waits_for_a_turn_waits_no_longer_than_the_deadline(toy_base: Path) -> None:
+    with serving(toy_base) as stubs:
+        busy = [stubs.predictions.Predict.future(slow_request(10.0), timeout=60) for _ in range(16)]
+        waiting = [stubs.predictions.Predict.future(slow_request(4.0), timeout=1.0) for _ in range(16)]
+        assert {call.exception(TIMEOUT).code() for call in waiting} == {grpc.StatusCode.DEADLINE_EXCEEDED}
+        gate = stubs.server.rest._application.settings["services"].gate
+        until(lambda: gate.waiting == 0)
+        assert not any(call.done() for call in busy)
+        for call in busy:
+            call.cancel()
