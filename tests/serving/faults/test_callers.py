@@ -4,14 +4,17 @@ import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from time import monotonic, perf_counter
+from typing import Any
 
 import grpc
 import numpy as np
 import pytest
 
 from serving.loadtest.load import PREDICT
+from serving.server.app import WORKERS
 from serving.server.batching_options import BatchingOptions
 from serving.server.options import ServerOptions
+from serving.server.signature import Signature
 from tests.serving.running import TIMEOUT, Stubs, serving, until
 from tests.serving.test_health import SERVING, check
 from tests.serving.toy import request, slow_request
@@ -116,13 +119,27 @@ def test_work_ends_with_its_callers_deadline(toy_base: Path, batching: BatchingO
         assert monotonic() - started < 6.0, "16 calls of 3 s on two cores took 21 s before"
 
 
-def test_who_waits_for_a_turn_waits_no_longer_than_the_deadline(toy_base: Path) -> None:
+def test_who_waits_for_a_turn_waits_no_longer_than_the_deadline(
+    toy_base: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    may_end, compute = threading.Event(), Signature.compute
+
+    def compute_later(self: Signature, *asked: Any) -> dict[str, np.ndarray]:
+        assert may_end.wait(TIMEOUT)
+        return compute(self, *asked)
+
+    monkeypatch.setattr(Signature, "compute", compute_later)
     with serving(toy_base) as stubs:
-        busy = [stubs.predictions.Predict.future(slow_request(10.0), timeout=60) for _ in range(16)]
-        waiting = [stubs.predictions.Predict.future(slow_request(4.0), timeout=1.0) for _ in range(16)]
-        assert {call.exception(TIMEOUT).code() for call in waiting} == {grpc.StatusCode.DEADLINE_EXCEEDED}
         gate = stubs.server.rest._application.settings["services"].gate
+        busy = [stubs.predictions.Predict.future(request([["a"]]), timeout=60) for _ in range(WORKERS)]
+        until(lambda: gate._inside == WORKERS)
+        waiting = [stubs.predictions.Predict.future(request([["a"]]), timeout=1.0) for _ in range(4)]
+        gone = [stubs.predictions.Predict.future(request([["a"]]), timeout=60) for _ in range(4)]
+        until(lambda: gate.waiting == 8)
+        for call in gone:
+            call.cancel()
+        assert {call.exception(TIMEOUT).code() for call in waiting} == {grpc.StatusCode.DEADLINE_EXCEEDED}
         until(lambda: gate.waiting == 0)
         assert not any(call.done() for call in busy)
-        for call in busy:
-            call.cancel()
+        may_end.set()
+        assert [call.result().model_spec.version.value for call in busy] == [7] * WORKERS
