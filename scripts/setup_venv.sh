@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Creates or updates a virtual environment from a lock file: setup_venv.sh VENV LOCKFILE
+# Creates or updates a virtual environment from a lock file with hashes: setup_venv.sh VENV LOCKFILE
 set -euo pipefail
 venv=$1 lock=$2
 minor=$(cat .python-version)
@@ -40,12 +40,13 @@ if ! is_usable; then
   fi
 fi
 echo "==> Installing the locked packages (about 3 GB on disk; a minute or two the first time)"
-uv=$(grep -m1 -E '^uv==' "$lock" || echo uv)
-if ! "$venv/bin/python" -m pip install --quiet --disable-pip-version-check "$uv"; then
-  echo "Installing $uv failed; the lines above say why. Check the connection to your package index and run make again." >&2
+# Every file that is downloaded must have a hash of the lock file, those that packages are built with included.
+sed -n '/^uv==/,/[^\\]$/p' "$lock" >"$venv/uv.txt"
+if ! "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --require-hashes --only-binary=:all: --requirement "$venv/uv.txt"; then
+  echo "Installing uv failed; the lines above say why. Check the connection to your package index and run make again." >&2
   exit 1
 fi
-if ! "$venv/bin/uv" pip install --quiet --python "$venv/bin/python" --requirement "$lock"; then
+if ! "$venv/bin/uv" pip install --quiet --python "$venv/bin/python" --require-hashes --build-constraints "$lock" --requirement "$lock"; then
   echo "Installing from $lock failed; the lines above say which package. Check the connection to your package index and run make again." >&2
   exit 1
 fi

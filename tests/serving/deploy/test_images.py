@@ -49,15 +49,3 @@ def test_everything_that_an_image_copies_exists_and_is_sent(folder: Path) -> Non
     for source in sources:
         assert (ROOT / source).exists(), source
         assert any(f"{source}/".startswith(f"{sent[1:]}/") for sent in ignore if sent.startswith("!")), source
-
-
-@pytest.mark.parametrize("name", ["serving", "pipeline"])
-def test_the_lock_of_an_image_pins_everything_as_the_whole_lock_does(name: str) -> None:
-    pins = locked(name)
-    assert pins and all("==" in line for line in pins)
-    assert pins <= locked("all")
-
-
-def locked(name: str) -> set[str]:
-    lines = (ROOT / "requirements" / f"{name}.txt").read_text().splitlines()
-    return {line for line in lines if line and not line.lstrip().startswith("#")}
