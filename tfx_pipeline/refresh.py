@@ -11,6 +11,8 @@ import dimerec_tf
 import tfx_pipeline
 from dimerec_tf.code_version import code_version
 from dimerec_tf.config import Config
+from dimerec_tf.export.load import read_record
+from dimerec_tf.scann_library import require_scann
 from tfx_pipeline.beam_options import beam_options
 from tfx_pipeline.components.index_refresh.component import IndexRefresh
 from tfx_pipeline.components.index_refresh.executor import newest_version
@@ -23,10 +25,11 @@ def run_refresh(config: Config, workdir: Workdir, withdrawn: Path | None, new_it
     """Reads the log, unless that comes from the cache, refreshes the newest version and returns the next one.
 
     Raises:
-        DimeRecError: see `IndexRefresh`'s executor; or the log cannot be used.
+        DimeRecError: see `IndexRefresh`'s executor; or the log cannot be used; or an index needs ScaNN, which cannot be
+            imported.
     """
     serving = workdir.serving(config.name)
-    newest_version(serving)
+    require_scann(read_record(newest_version(serving)).config.export.indexes)
     examples = SequenceExampleGen(
         data=config.data, rejected_dir=str(workdir.rejected), code_version=code_version(dimerec_tf, tfx_pipeline)
     )

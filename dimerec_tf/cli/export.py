@@ -9,6 +9,7 @@ import typer
 from dimerec_tf.cli import kept_model
 from dimerec_tf.cli.output import AsJson, library_noise_in
 from dimerec_tf.config import with_values
+from dimerec_tf.scann_library import require_scann
 from dimerec_tf.terminal import print_json, say, working
 
 
@@ -34,14 +35,16 @@ def export(
     Example: dimerec export --model build/model/exact --index ivf
     """
     with library_noise_in(output / "export.log"), working("Reading model and log") as status:
+        from dimerec_tf.export.load import read_record
         from dimerec_tf.export.push import index_folder, push
         from dimerec_tf.export.recall import sample_histories
         from dimerec_tf.export.save import save_exact, save_indexed
         from dimerec_tf.retrieval.exact import ModelScorer
 
+        indexes = list(dict.fromkeys(index or read_record(model).config.export.indexes))
+        require_scann(indexes)
         trained, config, benchmark = kept_model.load_kept(model, log)
-        if index:
-            config = with_values(config, {"export.indexes": list(dict.fromkeys(index))})
+        config = with_values(config, {"export.indexes": indexes})
         scorer = ModelScorer(trained)
         histories = sample_histories(benchmark.sequences, config.model.max_history)
         with TemporaryDirectory() as scratch:

@@ -20,6 +20,7 @@ from dimerec_tf.config_training import CLUSTERED
 from dimerec_tf.data.items import read_categories
 from dimerec_tf.data.log_reader import list_log_files
 from dimerec_tf.errors import VERDICT_IS_NO, DimeRecError
+from dimerec_tf.scann_library import require_scann
 from dimerec_tf.terminal import console, print_json, say
 
 if TYPE_CHECKING:
@@ -107,6 +108,7 @@ def run_pipeline(config: Config, workdir: Path) -> "Outcome":
     Raises:
         LogError: there is no log, which is said before TFX is loaded, or it cannot be used.
         ItemsError: there is an item file that cannot be used; said then, too.
+        ScannUnusable: an index needs ScaNN, which cannot be imported; said then, too.
         StepFailed: the disk is full, or what an earlier step wrote is damaged.
         ConfigError: `training.strategy` needs TF_CONFIG, and that does not say that this is a task which runs a
             pipeline; also then.
@@ -115,6 +117,7 @@ def run_pipeline(config: Config, workdir: Path) -> "Outcome":
         list_log_files(config.data.path)
     if config.data.items_path:
         read_categories(config.data)
+    require_scann(config.export.indexes)
     if config.training.strategy in CLUSTERED:
         from dimerec_tf.training.strategy import described_cluster, only_serves
 

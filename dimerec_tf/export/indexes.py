@@ -23,7 +23,7 @@ def indexed_retriever(
         histories: rows `[histories, length]`.
 
     Raises:
-        ImportError: ScaNN is asked for and not installed.
+        ScannUnusable: ScaNN is asked for and cannot be imported.
     """
     vectors = scorer.item_vectors.numpy()
     leaves = export.leaves and min(export.leaves, len(vectors))

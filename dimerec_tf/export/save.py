@@ -73,7 +73,7 @@ def save_indexed(
         What was exported.
 
     Raises:
-        ImportError: `scann`, and ScaNN is not installed.
+        ScannUnusable: `scann`, and ScaNN cannot be imported.
         ItemsError: as for `save_exact`.
     """
     started = time.monotonic()

@@ -4,16 +4,18 @@ from abc import abstractmethod
 from collections.abc import Mapping
 
 import tensorflow as tf
-import tensorflow_recommenders as tfrs
 
 from dimerec_tf.layers.item_table import ItemTable
 from dimerec_tf.models.replicas import GlobalMean, replica_number, sum_over_replicas
+from dimerec_tf.scann_library import recommenders
+
+tfrs = recommenders()
 
 Losses = dict[str, tf.Tensor]
 PURPOSES = 16
 
 
-class SequenceModel(tfrs.Model):
+class SequenceModel(tfrs.Model):  # type: ignore[name-defined]  # made known when it runs
     """A model of sequences of item rows: 0 is padding, 1..num_items the catalogue.
 
     Histories are `[batch, length]` rows, oldest first, left-aligned, zeros after the end.

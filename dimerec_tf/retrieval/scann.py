@@ -2,11 +2,13 @@
 
 import numpy as np
 import tensorflow as tf
-import tensorflow_recommenders as tfrs
 from numpy.typing import NDArray
-from scann.scann_ops.py import scann_ops
 
 from dimerec_tf.retrieval.approximate import EXHAUSTIVE_BELOW, certain_share, exact_rows, shares_found
+from dimerec_tf.scann_library import recommenders, scann_module
+
+scann_ops = scann_module("scann.scann_ops.py.scann_ops")
+tfrs = recommenders()
 
 FIRST_SHARE = 128  # of the leaves, where the search for their number begins
 MIN_LEAVES = 2  # with all items in one, it may answer with one item only

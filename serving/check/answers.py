@@ -2,7 +2,6 @@
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from importlib import import_module
 from pathlib import Path
 
 import grpc
@@ -13,6 +12,7 @@ from dimerec_tf.export.load import catalogue_file, read_record
 from dimerec_tf.export.signatures import FILTER_SEEN, K
 from dimerec_tf.export.warmup import WARMUP_FILE
 from dimerec_tf.features import HISTORY, read_vocabulary
+from dimerec_tf.scann_library import scann_module
 from serving.loadtest.load import TIMEOUT_SECONDS
 from serving.oracle import Oracle
 
@@ -26,7 +26,7 @@ class Judge:
 
     def __init__(self, export: Path) -> None:
         if read_record(export).facts["index"] == "scann":
-            import_module("dimerec_tf.retrieval.scann")  # brings the ops that TensorFlow needs to load it
+            scann_module("scann")  # brings the ops that TensorFlow needs to load it
         self._oracle = Oracle(export)
         self._catalogue = {item.encode() for item in read_vocabulary(catalogue_file(export))}
 

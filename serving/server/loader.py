@@ -1,6 +1,5 @@
 """Loads one version of a model the way TF Serving does: a session and the signatures' tensor names."""
 
-import importlib
 import logging
 from pathlib import Path
 
@@ -8,6 +7,7 @@ import grpc
 import tensorflow as tf
 from tensorflow.core.protobuf import meta_graph_pb2
 
+from dimerec_tf.scann_library import ScannUnusable, scann_module
 from serving.server.c_api import TensorFlowError
 from serving.server.errors import ModelLoadError, RequestError
 from serving.server.session import Session
@@ -100,10 +100,8 @@ def _uses_scann(path: Path) -> bool:
 
 def _import_scann(path: Path) -> None:
     try:
-        importlib.import_module("scann")
-    except ImportError as error:
+        scann_module("scann")
+    except ScannUnusable as error:
         raise ModelLoadError(
-            f"{path} was exported with a ScaNN index, and ScaNN cannot be imported here ({error}). "
-            "Install it (pip install 'scann==1.3.2'), or export the exact model, which needs no ScaNN.",
-            grpc.StatusCode.FAILED_PRECONDITION.value[0],
+            f"{path} was exported with a ScaNN index. {error}", grpc.StatusCode.FAILED_PRECONDITION.value[0]
         ) from error

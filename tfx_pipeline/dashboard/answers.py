@@ -9,10 +9,10 @@ from typing import Any, NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from dimerec_tf.config import ConfigError
 from dimerec_tf.data.protocols import UserExample
 from dimerec_tf.export.push import index_folder
 from dimerec_tf.export.save import RECORD
+from dimerec_tf.scann_library import scann_module
 from tfx_pipeline.components.sequence_example_gen.events import to_tf_example
 from tfx_pipeline.dashboard.runs import PipelineRun
 from tfx_pipeline.examples import read_split
@@ -71,13 +71,10 @@ def load_evaluate(export: Path) -> Evaluate:
     """An export's `evaluate` signature, from users to the ids of its best items.
 
     Raises:
-        ConfigError: it has a ScaNN index, and ScaNN is not installed.
+        ScannUnusable: it has a ScaNN index, and ScaNN cannot be imported.
     """
     if read_record(export)["index"] == "scann":
-        try:
-            import dimerec_tf.retrieval.scann  # noqa: F401 - brings ScaNN's ops
-        except ImportError as error:
-            raise ConfigError(f"{export} needs ScaNN, which is not installed: {error}") from error
+        scann_module("scann")  # brings its ops
     model = tf.saved_model.load(str(export))
 
     def evaluate(examples: Sequence[UserExample]) -> list[list[str]]:
