@@ -96,21 +96,25 @@ def _verdict(error: BaseException) -> tuple[str, int]:
     if sentence := system_sentence(error):
         return sentence, CANNOT
     if sentence := library_sentence(error):
-        return f"{sentence} {_kept_trace(error)}", CANNOT
+        return " ".join(part for part in (sentence, _kept_trace(error)) if part), CANNOT
     said = " ".join(str(error).split())[:300]
-    return f"This is a fault of the program, {type(error).__name__}: {said}. {_kept_trace(error)}", FAULT
+    trace = _kept_trace(error) or f"No file could be written for its stack trace:\n{_stack_trace(error)}"
+    return f"This is a fault of the program, {type(error).__name__}: {said}. {trace}", FAULT
+
+
+def _stack_trace(error: BaseException) -> str:
+    return "".join(traceback.format_exception(error))
 
 
 def _kept_trace(error: BaseException) -> str:
-    """Writes the stack trace where it can be read later, or says it all if that cannot be."""
-    trace = "".join(traceback.format_exception(error))
+    """Writes the stack trace where it can be read later and says where; '' if it cannot be written."""
     try:
         with tempfile.NamedTemporaryFile(
             "w", prefix="dimerec-", suffix=".trace", delete=False, encoding="utf-8", errors="backslashreplace"
         ) as file:
-            file.write(trace)
+            file.write(_stack_trace(error))
     except OSError:
-        return f"No file could be written for its stack trace, which is:\n{trace}"
+        return ""
     return f"Its stack trace is in {file.name}."
 
 

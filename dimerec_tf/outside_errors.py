@@ -51,6 +51,8 @@ def system_sentence(error: BaseException) -> str | None:
         return f"A text is not {error.encoding}: byte {error.start} is 0x{byte:02x}, {error.reason}."
     if isinstance(error, UnicodeError):
         return f"A text has characters that cannot be written: {error}."
+    if isinstance(error, RuntimeError) and str(error).startswith("Symlink loop from"):  # of pathlib
+        return f"{error}. {ADVICE[errno.ELOOP]}"
     if not isinstance(error, OSError) or not error.strerror or _library(error):
         return None
     places = [str(place) for place in (error.filename, error.filename2) if place is not None]

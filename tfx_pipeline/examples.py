@@ -1,5 +1,6 @@
 """Reads the sequences that ExampleGen wrote."""
 
+import glob
 import heapq
 from collections.abc import Iterator
 from hashlib import sha256
@@ -28,7 +29,7 @@ def sample_sequences(examples_uri: str, split: str, number: int) -> list[Sequenc
 
 
 def _read(examples_uri: str, split: str) -> Iterator[Sequence]:
-    files = sorted(tf.io.gfile.glob(f"{examples_uri}/Split-{split}/*"))
+    files = sorted(tf.io.gfile.glob(glob.escape(f"{examples_uri}/Split-{split}") + "/*"))
     for record in tf.data.TFRecordDataset(files, compression_type="GZIP").as_numpy_iterator():
         features = tf.train.Example.FromString(record).features.feature
         history = [value.decode() for value in features[HISTORY].bytes_list.value]

@@ -11,6 +11,8 @@ import absl.logging
 import typer
 from rich.table import Table
 
+from dimerec_tf.log_lines import OneRecordEach
+
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
 
 
@@ -24,6 +26,15 @@ def stdout_for_programs(wanted: bool) -> Iterator[None]:
         yield
 
 
+class _LogFile(logging.FileHandler):
+    """Says what the system refuses, such as a full disk, as everybody else who writes there does."""
+
+    def handleError(self, record: logging.LogRecord) -> None:
+        if isinstance(sys.exc_info()[1], OSError):
+            raise
+        super().handleError(record)
+
+
 @contextmanager
 def library_noise_in(log: Path) -> Iterator[None]:
     """Sends every Python log record to a file for the time of the block; errors go there too."""
@@ -32,8 +43,8 @@ def library_noise_in(log: Path) -> Iterator[None]:
     absl.logging.set_verbosity(absl.logging.INFO)
     root = logging.getLogger()
     former_handlers, former_level = root.handlers[:], root.level
-    handler = logging.FileHandler(log, mode="a", encoding="utf-8")
-    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    handler = _LogFile(log, mode="a", encoding="utf-8")
+    handler.setFormatter(OneRecordEach("%(asctime)s %(levelname)s %(name)s: %(message)s"))
     quiet = [logging.getLogger(name) for name in ("absl", "tensorflow", "apache_beam")]
     former_quiet = [(logger.handlers[:], logger.propagate) for logger in quiet]
     root.handlers, root.level = [handler], logging.INFO

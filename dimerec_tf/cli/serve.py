@@ -12,6 +12,7 @@ import typer
 
 from dimerec_tf.environment import one_thread_per_operation, silence_native_logs
 from dimerec_tf.errors import DimeRecError
+from dimerec_tf.log_lines import OneRecordEach
 from dimerec_tf.stop_signals import told_to_stop
 from dimerec_tf.terminal import say
 
@@ -174,7 +175,9 @@ def _pairs(base: Path | None, name: str, pairs: list[str]) -> dict[str, Path]:
 
 
 def _log_to_terminal() -> None:
-    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(message)s")
+    terminal = logging.StreamHandler()
+    terminal.setFormatter(OneRecordEach("%(asctime)s %(levelname)s %(message)s"))
+    logging.basicConfig(level=logging.WARNING, handlers=[terminal])
     logging.getLogger("serving").setLevel(logging.INFO)
     logging.getLogger("tensorflow").setLevel(logging.ERROR)
 

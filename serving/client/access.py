@@ -14,6 +14,7 @@ from dimerec_tf.errors import DimeRecError
 from serving.client.loopback import DirectSession, channel_options
 
 HEADER = "authorization"
+PEM = b"-----BEGIN"
 
 
 @dataclass(frozen=True)
@@ -43,7 +44,8 @@ class Access:
         if bool(self.certificate_file) != bool(self.key_file):
             raise DimeRecError("A client's certificate and its key belong together: give both files or none.")
         for path in (self.ca_file, self.certificate_file, self.key_file):
-            _read(path)
+            if PEM not in (_read(path) or PEM):
+                raise DimeRecError(f"{path} is no PEM file: nothing in it begins with {PEM.decode()}.")
         self._authorization()
 
     def channel(self, address: str, options: Sequence[tuple[str, Any]] = ()) -> grpc.Channel:

@@ -1,5 +1,6 @@
 """Beam pipeline of `BatchRecommender`: sequences of all splits -> one history per user -> recommendations -> files."""
 
+import glob
 import logging
 import os
 from typing import Any
@@ -63,7 +64,7 @@ class Executor(BaseBeamExecutor):
         with pipeline:
             rows = (
                 [
-                    pipeline | f"Read[{name}]" >> beam.io.ReadFromTFRecord(f"{uri}/Split-{name}/*")
+                    pipeline | f"Read[{name}]" >> beam.io.ReadFromTFRecord(glob.escape(f"{uri}/Split-{name}") + "/*")
                     for name in SPLIT_NAMES
                 ]
                 | "AllSplits" >> beam.Flatten()

@@ -1,5 +1,6 @@
 """What became of a log, in files beside the rows set aside, and the verdict on it."""
 
+import glob
 import json
 from collections.abc import Sequence
 
@@ -92,7 +93,7 @@ def judge(settings: Settings, spans: Sequence[Span], examples: Artifact) -> None
             "on the spans before it."
         )
     for name in SPLIT_NAMES:
-        files = tf.io.gfile.glob(f"{artifact_utils.get_split_uri([examples], name)}/*")
+        files = tf.io.gfile.glob(glob.escape(artifact_utils.get_split_uri([examples], name)) + "/*")
         if not list(tf.data.TFRecordDataset(files, compression_type="GZIP").take(1)):
             raise no_examples(settings.data, name)
     if settings.data.window or settings.data.query:
