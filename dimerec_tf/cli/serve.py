@@ -79,6 +79,9 @@ def serve(
         ),
     ] = None,
     max_message_bytes: Annotated[int, typer.Option(min=1, help="Largest request or response.")] = 64 * 1024 * 1024,
+    max_rest_body_bytes: Annotated[
+        int, typer.Option(min=1, help="Largest body of a request over REST; larger ones belong to gRPC.")
+    ] = 4 * 1024 * 1024,
     max_history: Annotated[int, typer.Option(min=1, help="Most ids in one history; longer ones are refused.")] = 10_000,
     max_k: Annotated[int, typer.Option(min=1, help="Most recommendations that a request may ask for.")] = 1_000,
     max_rows: Annotated[int, typer.Option(min=1, help="Most histories in one request.")] = 1_000,
@@ -130,6 +133,7 @@ def serve(
             batching=batching or (BatchingOptions() if enable_batching else None),
             max_waiting_requests=max_waiting_requests,
             max_message_bytes=max_message_bytes,
+            max_rest_body_bytes=max_rest_body_bytes,
             limits=Limits(max_history, max_k, max_rows),
             tls=_given(ssl_config_file, read_tls),
             token=_given(auth_token_file, read_token),

@@ -146,7 +146,7 @@ def _services(manager: ModelManager, batcher: Batcher | None, options: ServerOpt
         partial(page, state),
         options.metrics_path,
         options.token,
-        options.max_message_bytes,
+        min(options.max_rest_body_bytes, options.max_message_bytes),
         options.rest_timeout_seconds,
     )
 

@@ -14,7 +14,8 @@ import numpy as np
 from serving.server.batching_options import BatchingOptions
 from serving.server.call import Call, too_late
 from serving.server.errors import RequestError
-from serving.server.joining import Arrays, fill_defaults, join, joining_key, row_count, split
+from serving.server.joining import Arrays, fill_defaults, join, joining_key, padding, row_count, split
+from serving.server.limits import MAX_PADDING
 
 
 class Computation(Protocol):
@@ -183,6 +184,8 @@ class Batcher:
             return False
         sizes = [task.rows for task in tasks]
         rows = next((size for size in self._options.allowed_batch_sizes if size >= sum(sizes)), sum(sizes))
+        if padding([task.joined for task in tasks]) > MAX_PADDING:
+            return False
         try:
             joined = join([task.joined for task in tasks], rows)
             outputs = lane.signature.compute(joined, lane.aliases, _longest_wait(tasks))

@@ -10,11 +10,14 @@ from dimerec_tf.errors import DimeRecError
 _BY_NUMBER = {code.value[0]: code for code in grpc.StatusCode}
 
 
+MAX_TEXT = 512
+
+
 class RequestError(Exception):
-    """A request that cannot be answered; becomes the status of the call."""
+    """A request that cannot be answered; becomes the status of the call. What is long of its message is left out."""
 
     def __init__(self, code: grpc.StatusCode, message: str) -> None:
-        super().__init__(message)
+        super().__init__(shortened(message))
         self.code = code
 
 
@@ -28,6 +31,13 @@ class ModelLoadError(DimeRecError):
 
 class ServerStartError(DimeRecError):
     """The server cannot start with what it was given."""
+
+
+def shortened(text: str) -> str:
+    """A text of at most 512 characters: gRPC sends it in a header of 8 KB, which clients take."""
+    if len(text) <= MAX_TEXT:
+        return text
+    return f"{text[: MAX_TEXT * 2 // 3]} ... ({len(text)} characters) ... {text[-MAX_TEXT // 6 :]}"
 
 
 def status_code(number: int) -> grpc.StatusCode:

@@ -67,6 +67,16 @@ def join(requests: Sequence[Arrays], rows: int) -> dict[str, np.ndarray]:
     return {alias: _fill_up(array, rows) for alias, array in joined.items()}
 
 
+def padding(requests: Sequence[Arrays]) -> int:
+    """Values that `join` would fill up rows with."""
+    missing = 0
+    for alias in requests[0]:
+        arrays = [arrays[alias] for arrays in requests]
+        widest = np.max([array.shape[1:] for array in arrays], axis=0, initial=0)
+        missing += sum(len(array) for array in arrays) * int(np.prod(widest)) - sum(array.size for array in arrays)
+    return missing
+
+
 def split(outputs: Arrays, sizes: Sequence[int], rows: int) -> list[dict[str, np.ndarray]] | None:
     """Undoes `join` on the outputs.
 

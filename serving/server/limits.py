@@ -10,6 +10,7 @@ from tensorflow.core.framework import tensor_pb2
 from serving.server.errors import RequestError
 
 K = "k"
+MAX_PADDING = 1 << 18  # values by which rows of different lengths may be filled up, in a request or a batch
 
 
 @dataclass(frozen=True)

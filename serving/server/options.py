@@ -18,6 +18,7 @@ class ServerOptions:
         max_waiting_requests: how many requests may wait for their turn; further ones are refused at once.
         limits: how much one request may ask for.
         max_message_bytes: of a request, over gRPC of a response, too.
+        max_rest_body_bytes: of a request over REST, where reading costs more.
         tls: keys and certificates for both ports; None for plain connections.
         token: what callers must show; None for no such check.
         labels_for_unavailable: whether a version label may name a version that is not loaded.
@@ -30,6 +31,7 @@ class ServerOptions:
     batching: BatchingOptions | None = None
     max_waiting_requests: int = 256
     max_message_bytes: int = 64 * 1024 * 1024
+    max_rest_body_bytes: int = 4 * 1024 * 1024
     limits: Limits = field(default_factory=Limits)
     tls: Tls | None = None
     token: BearerToken | None = None

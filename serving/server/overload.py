@@ -11,6 +11,7 @@ import grpc
 
 from serving.server.call import Call
 from serving.server.errors import RequestError, aborting
+from serving.server.memory import give_back
 from serving.server.refusal import refuse
 from serving.server.unreadable import Received
 
@@ -86,6 +87,7 @@ class Gate:
             finally:
                 self._leave()
         finally:
+            give_back(size)
             with self._lock:
                 self._bytes -= counted
 

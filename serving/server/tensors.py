@@ -8,7 +8,9 @@ import tensorflow as tf
 from tensorflow.core.framework import tensor_pb2, tensor_shape_pb2, types_pb2
 
 MAX_ELEMENTS = 1 << 24
+MAX_RANK = 32  # NumPy has no more
 MAX_REPEATED = 1 << 16  # elements of a tensor that leaves some out: a few bytes must not ask for much memory
+_PIECE = 1 << 14
 _VALUE_FIELDS = {
     types_pb2.DT_STRING: "string_val",
     types_pb2.DT_FLOAT: "float_val",
@@ -39,7 +41,7 @@ def decode(proto: tensor_pb2.TensorProto) -> np.ndarray:
     if expected and not set(given) <= {expected, "tensor_content"}:
         raise ValueError(f"values of type {dtype_name(proto.dtype)} belong in {expected}, found {', '.join(given)}")
     if expected and given == {expected: math.prod(shape)}:  # the usual form, which `make_ndarray` is slow with
-        return np.array(getattr(proto, expected), dtype).reshape(shape)
+        return _unpacked(getattr(proto, expected), dtype).reshape(shape)
     try:
         return tf.make_ndarray(proto)
     except (TypeError, ValueError) as error:
@@ -71,9 +73,21 @@ def dtype_name(number: int) -> str:
         return f"type {number}"
 
 
+def _unpacked(values: Any, dtype: Any) -> np.ndarray:
+    """Repeated values as an array, in pieces: other threads get their turn between them."""
+    if len(values) <= _PIECE:
+        return np.array(values, dtype)
+    array = np.empty(len(values), dtype)
+    for start in range(0, len(values), _PIECE):
+        array[start : start + _PIECE] = values[start : start + _PIECE]
+    return array
+
+
 def _shape(proto: tensor_pb2.TensorProto) -> tuple[int, ...]:
     if proto.tensor_shape.unknown_rank:
         raise ValueError("the tensor's rank is unknown")
+    if len(proto.tensor_shape.dim) > MAX_RANK:
+        raise ValueError(f"a tensor may have {MAX_RANK} dimensions, got {len(proto.tensor_shape.dim)}")
     shape = tuple(dim.size for dim in proto.tensor_shape.dim)
     if any(size < 0 for size in shape):
         raise ValueError(f"no dimension may be negative, got shape {list(shape)}")

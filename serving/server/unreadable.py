@@ -8,6 +8,8 @@ from typing import Any
 import grpc
 from google.protobuf.message import DecodeError
 
+from serving.server.wire import TooManyValues, check_values
+
 
 @dataclass
 class Received:
@@ -18,7 +20,11 @@ class Received:
 
 
 def read(message_type: Any, data: bytes, context: grpc.ServicerContext) -> Any:
-    """The message in bytes; ends the call if they are none of this type, or go on after its end."""
+    """The message in bytes; ends the call if they are none of this type, go on after its end, or hold too much."""
+    try:
+        check_values(data, message_type.DESCRIPTOR)
+    except TooManyValues as error:
+        context.abort(grpc.StatusCode.INVALID_ARGUMENT, f"The message is too much to read: {error}.")
     message = message_type()
     try:
         complete = message.ParseFromString(data) == len(data)

@@ -19,6 +19,7 @@ from serving.client.access import OPEN
 from serving.server_process import ServerProcess
 from serving.soak.damage import DAMAGES
 from serving.soak.exports import NAME, Exports, predict_request
+from serving.soak.greedy import GREEDY
 from serving.soak.malformed_grpc import Malformed, malformed
 from serving.soak.malformed_rest import MalformedRest, malformed_rest
 from serving.soak.traffic import DEADLINE_SECONDS, OPTIONS
@@ -128,6 +129,12 @@ class Faults:
                 for number in range(CONNECTIONS)
             ]
             self._ask_slowly(text)
+
+    def greedy(self) -> None:
+        """Callers who hold back messages, send what costs much, or ask for what they will not wait for."""
+        with self._noted("greedy"):
+            for take in GREEDY.values():
+                self.problems += take(self.server.address, self.server.rest_address)
 
     def _ask_slowly(self, text: bytes) -> None:
         with _connect(self.server.rest_address, b"") as slow:

@@ -13,6 +13,7 @@ from serving.soak.traffic import Outcome
 
 _NOTHING = ("quiet", "settling")
 SWAP_RATIO = 2.0  # p99 while versions are swapped, at most so many times the steady p99
+GREEDY_RATIO = 5.0  # p99 beside greedy callers, at most so many times the steady p99
 MEMORY_GROWTH = 1.1  # median of the last quarter of the longest life, at most so many times that of its second quarter
 AFTER_RESTART_SECONDS = 1.0  # in which clients find the server again
 
@@ -76,6 +77,7 @@ def _soak(record: Record) -> dict[str, Any]:
     failures = [outcome for outcome in record.outcomes if outcome.status != "OK"]
     excused = [outcome for outcome in failures if _is_excused(outcome, record.events)]
     memory = _memory(record)
+    steady, beside = _percentiles(_during(record, "quiet")), _percentiles(_during(record, "greedy"))
     wrong = sum(not outcome.right for outcome in record.outcomes)
     checks = {
         "no_failed_request": len(failures) == len(excused),
@@ -83,6 +85,7 @@ def _soak(record: Record) -> dict[str, Any]:
         "every_fault_answered_properly": not record.problems,
         "no_crash": record.survived,
         "memory_flat": memory["growth"] <= MEMORY_GROWTH,
+        "others_keep_their_pace": not beside["p99_ms"] > GREEDY_RATIO * steady["p99_ms"],
     }
     return {
         "minutes": round((record.ended - record.started) / 60, 1),
@@ -92,6 +95,8 @@ def _soak(record: Record) -> dict[str, Any]:
         "wrong_answers": wrong,
         "malformed": dict(record.refusals.most_common()),
         "events": dict(Counter(event.kind for event in record.events if event.kind not in _NOTHING)),
+        "steady_p99_ms": steady["p99_ms"],
+        "p99_ms_beside_greedy_callers": beside["p99_ms"],
         "problems": list(record.problems[:20]),
         "memory": memory,
         "checks": checks,

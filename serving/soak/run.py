@@ -68,6 +68,6 @@ def _round(faults: Faults, number: int) -> None:
     for _ in range(SWAPS):
         faults.quiet(QUIET_SECONDS)
         faults.swap()
-    for fault in (faults.corrupt, faults.delete, faults.connections, lambda: faults.malformed(number)):
+    for fault in (faults.corrupt, faults.delete, faults.connections, faults.greedy, lambda: faults.malformed(number)):
         fault()
         faults.quiet(QUIET_SECONDS)

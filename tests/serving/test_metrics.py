@@ -11,7 +11,6 @@ from serving.server.batching_options import BatchingOptions
 from serving.server.errors import ServerStartError
 from serving.server.monitoring import DEFAULT_PATH, metrics_path
 from serving.server.options import ServerOptions
-from serving.server.rest import json_handler
 from tests.serving.running import TIMEOUT, Stubs, serving, until
 from tests.serving.test_rest import ROW, post
 from tests.serving.toy import NAME, request, slow_request
@@ -67,12 +66,11 @@ def test_a_late_answer_counts_as_deadline_exceeded(own_server: Stubs) -> None:
     until(lambda: counted(own_server, "GRPC", "DEADLINE_EXCEEDED") == before + 1)
 
 
-def test_a_rest_time_out_counts_as_deadline_exceeded(toy_server: Stubs, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(json_handler, "TIMEOUT_SECONDS", 0.1)
-    before = counted(toy_server, "REST", "DEADLINE_EXCEEDED")
-    assert post(toy_server, {"signature_name": "slow", "inputs": 0.5}).status_code == 504
-    monkeypatch.undo()
-    assert counted(toy_server, "REST", "DEADLINE_EXCEEDED") == before + 1
+def test_a_rest_time_out_counts_as_deadline_exceeded(toy_base: Path) -> None:
+    with serving(toy_base, ServerOptions(rest_timeout_seconds=0.1)) as stubs:
+        before = counted(stubs, "REST", "DEADLINE_EXCEEDED")
+        assert post(stubs, {"signature_name": "slow", "inputs": 5.0}).status_code == 504
+        assert counted(stubs, "REST", "DEADLINE_EXCEEDED") == before + 1
 
 
 def test_latency_graph_time_and_batch_size_are_histograms(toy_server: Stubs) -> None:

@@ -22,6 +22,7 @@ from serving.server.rest.json_handler import JsonHandler, NotFoundHandler, Servi
 from serving.server.rest.json_predict import (
     INSTANCES,
     InputInfos,
+    max_values,
     parse_body,
     request_tensors,
     response_body,
@@ -96,6 +97,11 @@ class PredictHandler(JsonHandler):
         self._request: predict_pb2.PredictRequest | None = None
         self._response: predict_pb2.PredictResponse | None = None
 
+    def prepare(self) -> None:
+        super().prepare()
+        if self._services.gate.is_full:
+            self.keep_nothing()
+
     def on_finish(self) -> None:
         super().on_finish()
         name, _, _, verb = self.path_args
@@ -119,7 +125,7 @@ class PredictHandler(JsonHandler):
         elif verb != "predict":
             message = f"{verb} is not offered: recommenders have no such signature. Use predict."
             self.refuse(grpc.StatusCode.UNIMPLEMENTED, message)
-        elif gate.is_full:
+        elif self._is_refused or gate.is_full:
             self.refuse(grpc.StatusCode.RESOURCE_EXHAUSTED, gate.refusal)
         else:
             await self.answer(lambda: self._predict_in_turn(name, version, label), self._services.rest_threads)
@@ -130,7 +136,7 @@ class PredictHandler(JsonHandler):
 
     def _predict(self, name: str, version: str | None, label: str | None) -> str:
         with _invalid_json_aborting(self._call):
-            document = parse_body(bytes(self._body))
+            document = parse_body(bytes(self._body), max_values(self._services.max_body_bytes))
             request = predict_pb2.PredictRequest(model_spec=model_spec(name, version, label))
             request.model_spec.signature_name = signature_name(document)
             tensors = request_tensors(document, self._input_infos(request.model_spec))

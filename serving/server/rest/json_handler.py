@@ -12,14 +12,16 @@ from tensorflow_serving.apis import model_pb2
 from tornado.web import RequestHandler, stream_request_body
 
 from serving.server.bearer_token import HEADER, TOKEN_ASKED, BearerToken
+from serving.server.errors import shortened
 from serving.server.manager import ModelManager
 from serving.server.model_service import ModelService
 from serving.server.observe import Observer
-from serving.server.overload import Gate
+from serving.server.overload import SMALL_BYTES, Gate
 from serving.server.prediction_service import PredictionService
 from serving.server.rest.http_call import CallAborted, HttpCall
 from serving.server.served_model import MAX_VERSION
 
+HELD_BODIES = 16  # of the largest size, which all connections together may have
 _HTTP_STATUS = {
     grpc.StatusCode.INVALID_ARGUMENT: 400,
     grpc.StatusCode.FAILED_PRECONDITION: 400,
@@ -74,6 +76,7 @@ class JsonHandler(RequestHandler):
         self._services: Services = self.settings["services"]
         self._call = HttpCall(self.request.headers, self._services.timeout_seconds)
         self._left = False
+        self._is_refused = False
         self._code = grpc.StatusCode.OK
         self._kept_bytes = self._services.max_body_bytes + 1
 
@@ -88,6 +91,15 @@ class JsonHandler(RequestHandler):
     def data_received(self, chunk: bytes) -> None:
         """Keeps the body up to one byte more than its limit; the rest is read, so that the client hears the refusal."""
         self._body += chunk[: self._kept_bytes - len(self._body)]
+        if len(self._body) > SMALL_BYTES and self._held_bytes() > HELD_BODIES * self._services.max_body_bytes:
+            self.keep_nothing()
+
+    def keep_nothing(self) -> None:
+        """Reads on without keeping the body, to be refused for want of room."""
+        self._is_refused, self._kept_bytes, self._body = True, 0, bytearray()
+
+    def _held_bytes(self) -> int:
+        return sum(len(handler._body) for handler in self.settings["running"])
 
     def on_connection_close(self) -> None:
         self._left = True
@@ -107,7 +119,7 @@ class JsonHandler(RequestHandler):
         """Ends the request with an error; the HTTP status is the code's own unless another is given."""
         self._code = code
         self.set_status(http_status or _HTTP_STATUS.get(code, 500))
-        self.send(json.dumps({"error": message}))
+        self.send(json.dumps({"error": shortened(message)}))
 
     @property
     def is_too_large(self) -> bool:

@@ -11,6 +11,8 @@ from serving.server.own_exports import takes_histories
 from serving.server.rest.json_tensors import JsonError, is_base64, to_json, to_tensor
 
 INSTANCES, INPUTS = "instances", "inputs"
+_BYTES_PER_VALUE = 16  # in bodies as large as the limit
+_ALWAYS_ALLOWED = 1 << 14
 _SIGNATURE_NAME = "signature_name"
 _KEYS = {INSTANCES, INPUTS, _SIGNATURE_NAME}
 
@@ -18,13 +20,25 @@ InputInfos = Mapping[str, meta_graph_pb2.TensorInfo]
 Tensors = dict[str, tensor_pb2.TensorProto]
 
 
-def parse_body(body: bytes) -> dict[str, Any]:
+def max_values(max_bytes: int) -> int:
+    """How many values a body may hold where it may have so many bytes."""
+    return max(_ALWAYS_ALLOWED, max_bytes // _BYTES_PER_VALUE)
+
+
+def parse_body(body: bytes, most: int) -> dict[str, Any]:
     """The JSON object of a Predict request.
 
+    Args:
+        body: its text.
+        most: values that it may hold; they are counted before it is read, which keeps Python's lock.
+
     Raises:
-        JsonError: it is no JSON, or not an object with one of `instances` and `inputs`.
+        JsonError: it holds too many values, is no JSON, or not an object with one of `instances` and `inputs`.
         RecursionError: its lists are nested too deep.
     """
+    values = sum(map(body.count, (b",", b"[", b"{")))
+    if values > most:
+        raise JsonError(f"A body may hold {most} values, this one has {values}: send fewer rows at once")
     try:
         document = json.loads(body, object_pairs_hook=_unique)
     except ValueError as error:

@@ -12,6 +12,7 @@ import tensorflow as tf
 from tensorflow.core.framework import tensor_pb2, tensor_shape_pb2, types_pb2
 from tensorflow.core.protobuf import meta_graph_pb2
 
+from serving.server.limits import MAX_PADDING
 from serving.server.tensors import MAX_ELEMENTS, decode, dtype_name
 
 _BYTES_SUFFIX = "_bytes"
@@ -68,7 +69,14 @@ def to_tensor(value: Any, info: meta_graph_pb2.TensorInfo, may_pad: bool = False
         raise JsonError(f"lists may be nested {_MAX_RANK} deep, got {len(shape)}")
     padded = may_pad and _is_padded(info, len(shape))
     if padded:
-        shape[-1] = max(map(len, _rows(value, len(shape) - 1)), default=0)
+        lengths = [len(row) for row in _rows(value, len(shape) - 1)]
+        shape[-1] = max(lengths, default=0)
+        missing = shape[-1] * len(lengths) - sum(lengths)
+        if missing > MAX_PADDING:
+            raise JsonError(
+                f"the longest row has {shape[-1]} values, and the others would have to be filled up with {missing}, "
+                f"where {MAX_PADDING} are allowed: send long rows in a request of their own"
+            )
     if math.prod(shape) > MAX_ELEMENTS:
         raise JsonError(f"at most {MAX_ELEMENTS} elements are accepted, got shape {shape}")
     values: list[Any] = []

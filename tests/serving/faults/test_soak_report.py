@@ -52,6 +52,15 @@ def test_a_swap_must_be_quick_and_lose_nothing() -> None:
     assert (lost["failed"], lost["passed"]) == (1, False)
 
 
+def test_greedy_callers_must_not_slow_down_others() -> None:
+    greedy = [*EVENTS, Event("greedy", 20, 30)]
+    beside = [Outcome(25.0, 0.049, "OK")] * 10
+    assert report(replace(record(*beside), events=greedy))["soak"]["checks"]["others_keep_their_pace"]
+    slow = report(replace(record(*[Outcome(25.0, 0.051, "OK")] * 10), events=greedy))["soak"]
+    assert slow["p99_ms_beside_greedy_callers"] == pytest.approx(51.0)
+    assert not slow["checks"]["others_keep_their_pace"] and not slow["passed"]
+
+
 def test_wrong_answers_problems_a_crash_and_growth_fail() -> None:
     good = record()
     for broken, check in (
