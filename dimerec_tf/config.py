@@ -29,6 +29,7 @@ from dimerec_tf.config_watching import WatchingConfig
 from dimerec_tf.errors import DimeRecError
 from dimerec_tf.named_parts import INDEXES, NameIn
 from dimerec_tf.suggestions import did_you_mean
+from dimerec_tf.yaml_text import load_yaml
 
 AROUND = ("beam", "cluster", "steps")  # sections about where steps run, and about those around the model
 AnySection = TypeVar("AnySection", bound=Section)
@@ -271,7 +272,7 @@ def preset_names() -> list[str]:
 
 def _mapping(text: str, source: str) -> dict[str, Any]:
     try:
-        values = yaml.safe_load(text)
+        values = load_yaml(text)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         where = f", line {mark.line + 1}, column {mark.column + 1}" if mark else ""

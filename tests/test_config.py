@@ -224,6 +224,10 @@ def test_a_key_like_no_other_and_a_preset_are_answered_too() -> None:
     [
         (b"name: shop\nseed: \xe9\n", "is not UTF-8: line 2 holds the byte 0xe9. Save it as UTF-8."),
         (b"name: shop\nseed: [\n", "is not valid YAML, line 3, column 1: "),
+        (
+            b"training:\n  epochs: 1\n  epochs: 2\n",
+            "is not valid YAML, line 3, column 3: the key 'epochs' is there twice.",
+        ),
         (b"\x00\x01", "is not valid YAML: unacceptable character"),
     ],
 )

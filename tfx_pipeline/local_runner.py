@@ -25,7 +25,9 @@ def run_local(config: Config, workdir: Workdir) -> None:
 
     Raises:
         TooManyBadRows, LogError: the log cannot be used.
+        UnusableWorkdir: no step can write there.
     """
+    workdir.require_no_pattern()
     workdir.root.mkdir(parents=True, exist_ok=True)
     pipeline = build_pipeline(
         name=pipeline_name(config),

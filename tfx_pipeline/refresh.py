@@ -25,9 +25,11 @@ def run_refresh(config: Config, workdir: Workdir, withdrawn: Path | None, new_it
     """Reads the log, unless that comes from the cache, refreshes the newest version and returns the next one.
 
     Raises:
+        UnusableWorkdir: no step can write there.
         DimeRecError: see `IndexRefresh`'s executor; or the log cannot be used; or an index needs ScaNN, which cannot be
             imported.
     """
+    workdir.require_no_pattern()
     serving = workdir.serving(config.name)
     require_scann(read_record(newest_version(serving)).config.export.indexes)
     examples = SequenceExampleGen(

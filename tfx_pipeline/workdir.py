@@ -5,9 +5,15 @@ from pathlib import Path
 
 from dimerec_tf.errors import DimeRecError
 
+PATTERN = set("*?[]")
+
 
 class NoRuns(DimeRecError, LookupError):
     """There is no run to tell anything of."""
+
+
+class UnusableWorkdir(DimeRecError):
+    """A directory in which no pipeline can run."""
 
 
 @dataclass(frozen=True)
@@ -15,6 +21,19 @@ class Workdir:
     """Paths of a local run; `serving` is what a model server watches."""
 
     root: Path
+
+    def require_no_pattern(self) -> None:
+        """Beam takes the path of every file that it writes for a pattern, and finds nothing again.
+
+        Raises:
+            UnusableWorkdir: the path has characters of a pattern.
+        """
+        found = sorted(PATTERN & set(str(self.root)))
+        if found:
+            raise UnusableWorkdir(
+                f"The workdir {self.root} has {' and '.join(found)} in its path, which TFX's steps take for a pattern: "
+                "name another one with --workdir."
+            )
 
     @property
     def artifacts(self) -> Path:

@@ -9,6 +9,7 @@ from pathlib import Path
 from dimerec_tf.data import movielens
 from dimerec_tf.data.movielens import Normalised, SourceError
 from dimerec_tf.errors import DimeRecError
+from dimerec_tf.suggestions import did_you_mean
 
 INTERACTIONS, ITEMS, SOURCE = "interactions.csv", "items.csv", "source.json"
 DATASET_SHA256 = {"ml-100k": "e4e5345def2837e4b0bc42bea29cb45850cedbeef36e8a49e93945918dbe4b3b"}
@@ -41,7 +42,8 @@ def fetch(name: str, cache_dir: str | Path) -> Path:
         DatasetError: there is no such data set, or no source could be reached.
     """
     if name not in SOURCES:
-        raise DatasetError(f"There is no public data set {name!r}; there are {', '.join(SOURCES)}.")
+        meant = did_you_mean(name, SOURCES)
+        raise DatasetError(f"There is no public data set {name!r}; there are {', '.join(SOURCES)}.{meant}")
     target = Path(cache_dir) / name
     if not is_intact(name, target):
         _store(name, *_download(name, target), target)

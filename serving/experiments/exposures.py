@@ -11,6 +11,7 @@ import tensorflow as tf
 
 from dimerec_tf.data.parquet import open_parquet
 from dimerec_tf.errors import DimeRecError
+from dimerec_tf.suggestions import did_you_mean
 
 Unit = Literal["user_id", "request_id"]
 BUCKET, ITEMS = "experiment_bucket", "item_ids"
@@ -89,8 +90,11 @@ def read_outcomes(path: Path, unit: Unit) -> pd.DataFrame:
     try:
         if path.suffix == ".parquet":
             with path.open("rb") as stream:
-                clicks = open_parquet(stream).read(columns).to_pandas()[columns]
+                table = open_parquet(stream)
+                _require(columns, table.schema_arrow.names, path)
+                clicks = table.read(columns).to_pandas()[columns]
         else:
+            _require(columns, list(pd.read_csv(path, nrows=0).columns), path)
             clicks = pd.read_csv(path, usecols=columns, dtype=str, keep_default_na=False, na_values=[""])
     except (OSError, ValueError, KeyError) as error:
         raise DimeRecError(
@@ -100,6 +104,13 @@ def read_outcomes(path: Path, unit: Unit) -> pd.DataFrame:
     if clicks.isna().any(axis=None):
         raise DimeRecError(f"{path} has rows without {unit} or item_id. Remove or complete them.")
     return clicks[columns].astype(str).set_axis(["unit", "item_id"], axis="columns").drop_duplicates()
+
+
+def _require(columns: Sequence[str], names: Sequence[str], path: Path) -> None:
+    for column in columns:
+        if column not in names:
+            there = ", ".join(map(repr, names))
+            raise DimeRecError(f"{path} has no column {column!r}, only {there}.{did_you_mean(column, names)}")
 
 
 def _parsed(names: Sequence[str], features: dict[str, Any]) -> Iterator[dict[str, Any]]:

@@ -156,10 +156,10 @@ def test_outcomes_without_their_columns_are_refused(tmp_path: Path) -> None:
     pd.DataFrame({"user_id": ["ann"], "item": ["a"]}).to_parquet(tmp_path / "other.parquet")
     write_with_code(tmp_path / "code.parquet", tmp_path / "marker", {"user_id": ["ann"], "item_id": ["a"]})
     for name, message in (
-        ("clicks.csv", "cannot be read"),
+        ("clicks.csv", "no column 'item_id', only 'user_id', 'item'"),
         ("clicks.parquet", "cannot be read"),
         ("holes.csv", "without"),
-        ("other.parquet", "cannot be read"),
+        ("other.parquet", "no column 'item_id', only 'user_id', 'item'"),
         ("code.parquet", "code.parquet cannot be read: a column of it is of a Python type"),
     ):
         with pytest.raises(DimeRecError, match=message):
