@@ -8,7 +8,7 @@ READY := $(VENV)/.ready-$(shell cat $(LOCK) setup.py scripts/setup_venv.sh 2>/de
 # Named by what it is made of, like READY.
 BROWSER := $(VENV)/.browser-$(shell cat requirements/browser/package-lock.json scripts/setup_browser.sh 2>/dev/null | cksum | cut -d' ' -f1)
 
-.PHONY: help setup demo test test-slow lint bench-100k bench-train bench-pipeline bench-serving bench-incremental soak docs config-page lock clean
+.PHONY: help setup demo test test-slow lint bench-100k bench-train bench-pipeline bench-serving bench-incremental soak docs config-page dashboard-pictures lock clean
 
 help: ## Show this list
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-18s %s\n", $$1, $$2}'
@@ -58,6 +58,10 @@ docs: $(READY) ## Build the documentation into build/site and check every link i
 
 config-page: $(READY) ## Write docs/configuration.md anew from the configuration's classes
 	@$(BIN)/python -m dimerec_tf.config_reference docs/configuration.md
+
+dashboard-pictures: $(READY) $(BROWSER) ## Take the pictures of docs/dashboard.md anew, of what make demo left in build/demo
+	@$(BIN)/dimerec dashboard --workdir build/demo --titles build/demo/items.csv --output build/demo-dashboard
+	@$(BIN)/python -m tests.dashboard_pictures build/demo-dashboard docs/images/dashboard
 
 lock: $(READY) ## Resolve the lock files anew from requirements/*.in
 	@bash scripts/lock.sh $(BIN)

@@ -39,12 +39,12 @@ def draw_load(measured: Rows) -> Figure:
                 axes[row, column].plot(
                     rows["concurrency"], rows[name], marker="o", color=COLOURS[str(index)], label=index
                 )
-        axes[0, column].set_title(f"{catalogue:,} items")
+        axes[0, column].set_title(f"{catalogue:,} items", loc="right")  # wider than a panel
         axes[1, column].set(xlabel="callers", yscale="log")
         plain_log_axis(axes[1, column], sorted(table["concurrency"].unique()))
     axes[0, 0].set_ylabel("requests/s")
     axes[1, 0].set_ylabel("p99 ms")
-    axes[0, 0].legend()
+    figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside upper center", ncols=len(COLOURS))
     return figure
 
 

@@ -12,7 +12,7 @@ from tfx_pipeline.outcome import Outcome
 @pytest.fixture(scope="package")
 def first(tmp_path_factory: pytest.TempPathFactory) -> Run:
     root = tmp_path_factory.mktemp("pipeline")
-    write_log(root / "log.csv")
+    write_log(root / "log.csv", hostile=True)
     write_items(root / "items.csv")
     config = small_config(
         root / "log.csv",

@@ -1,5 +1,6 @@
 """A small log with an order to learn, and a configuration that learns it in seconds."""
 
+import csv
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -7,11 +8,14 @@ from typing import Any
 import numpy as np
 
 from dimerec_tf.config import Config, parse_config
+from tests.hostile import HOSTILE
 from tfx_pipeline.outcome import Outcome
 
 NUM_ITEMS = 40
 NUM_USERS = 80
 BAD_ROWS = ["u1,,5", "u2,i3,yesterday", "u3,i4"]
+# Items of the hostile log before this one have the ids that they have in the other.
+FIRST_HOSTILE_ITEM = 12
 
 
 @dataclass(frozen=True)
@@ -23,20 +27,40 @@ class Run:
     outcome: Outcome
 
 
-def write_log(file: Path) -> None:
-    """Users walk round a ring of items, one step an event; three rows are bad."""
+def hostile_item(number: int) -> str:
+    """The id of an item of the hostile log: plain up to `FIRST_HOSTILE_ITEM`."""
+    text = HOSTILE[number % len(HOSTILE)] if number >= FIRST_HOSTILE_ITEM else ""
+    return f"i{number}{text}"
+
+
+def hostile_user(number: int) -> str:
+    return f"u{number}{HOSTILE[number % len(HOSTILE)]}"
+
+
+def write_log(file: Path, hostile: bool = False) -> None:
+    """Users walk round a ring of items, one step an event; three rows are bad. Ids may be hostile."""
+    user_id = hostile_user if hostile else "u{}".format
+    item_id = hostile_item if hostile else "i{}".format
     rng = np.random.default_rng(0)
-    lines = ["user_id,item_id,timestamp"]
-    for user in range(NUM_USERS):
-        start = rng.integers(0, NUM_ITEMS)
-        lines += [f"u{user},i{(start + step) % NUM_ITEMS},{1000 * step + user}" for step in range(rng.integers(4, 14))]
-    file.write_text("\n".join([*lines, *BAD_ROWS]) + "\n")
+    with file.open("w", encoding="utf-8", newline="") as stream:
+        log = csv.writer(stream, lineterminator="\n")
+        log.writerow(["user_id", "item_id", "timestamp"])
+        for user in range(NUM_USERS):
+            start = rng.integers(0, NUM_ITEMS)
+            for step in range(rng.integers(4, 14)):
+                log.writerow([user_id(user), item_id((start + step) % NUM_ITEMS), 1000 * step + user])
+        stream.write("\n".join(BAD_ROWS) + "\n")
 
 
 def write_items(file: Path) -> None:
-    """Every item is odd or even."""
-    lines = [f"i{item},{'odd' if item % 2 else 'even'}" for item in range(NUM_ITEMS)]
-    file.write_text("\n".join(["item_id,category", *lines]) + "\n")
+    """Every item of the hostile log is odd or even; the hostile ones have a category more."""
+    with file.open("w", encoding="utf-8", newline="") as stream:
+        items = csv.writer(stream, lineterminator="\n")
+        items.writerow(["item_id", "category"])
+        for item in range(NUM_ITEMS):
+            parity = "odd" if item % 2 else "even"
+            more = f"|{HOSTILE[item % len(HOSTILE)]}" if item >= FIRST_HOSTILE_ITEM else ""
+            items.writerow([hostile_item(item), parity + more])
 
 
 def small_config(log: Path, **sections: dict[str, Any]) -> Config:

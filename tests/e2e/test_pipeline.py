@@ -34,7 +34,7 @@ from serving.client.rest import RestRecommendClient
 from serving.server.app import start_server
 from serving.server.batching_options import BatchingOptions
 from serving.server.options import ServerOptions
-from tests.e2e.small_log import BAD_ROWS, NUM_ITEMS, NUM_USERS, Run, small_config
+from tests.e2e.small_log import BAD_ROWS, NUM_ITEMS, NUM_USERS, Run, hostile_item, hostile_user, small_config
 from tests.export.served import Served, example
 from tfx_pipeline.components.serving_check.executor import VERDICT
 from tfx_pipeline.examples import read_split
@@ -68,7 +68,9 @@ def test_every_user_has_recommendations_of_the_pushed_model(first: Run) -> None:
     folders = (first.workdir / "artifacts" / "BatchRecommender" / "recommendations").iterdir()
     files = min(folders, key=lambda folder: int(folder.name)).glob("*.parquet")  # those of the first run
     rows = [row for file in files for row in pq.read_table(file).to_pylist()]
-    assert {row["user_id"] for row in rows} == {f"u{user}" for user in range(NUM_USERS)} and len(rows) == NUM_USERS
+    assert {row["user_id"] for row in rows} == {hostile_user(user) for user in range(NUM_USERS)} and len(
+        rows
+    ) == NUM_USERS
     assert all(len(row["item_ids"]) == 10 and not row["cold_start"] for row in rows)
 
 
@@ -100,7 +102,7 @@ def test_bad_rows_are_set_aside_with_their_reasons(first: Run) -> None:
 def test_the_vocabulary_of_transform_is_the_librarys(first: Run) -> None:
     (file,) = (first.workdir / "artifacts" / "Transform").rglob("assets/items")
     encoder = Encoder.from_training(load_splits(first.config.data).train)
-    assert file.read_text().split() == encoder.ids
+    assert file.read_bytes().decode().rstrip("\n").split("\n") == encoder.ids
 
 
 def test_a_second_run_takes_every_unchanged_step_from_the_cache(first: Run, second: Outcome) -> None:
@@ -243,5 +245,5 @@ def test_the_server_gives_the_ids_that_the_evaluator_counted(
 def test_what_is_pushed_knows_the_categories_of_the_item_file(first: Run, export: str) -> None:
     model = Served(first.workdir / "serving" / export / "1")
     answer = model.run(history_item_ids=[["i3"]], k=[20], allow_categories=[["odd"]])["item_ids"][0]
-    assert sorted(answer.tolist()) == sorted(f"i{item}".encode() for item in range(1, NUM_ITEMS, 2))
+    assert sorted(answer.tolist()) == sorted(hostile_item(item).encode() for item in range(1, NUM_ITEMS, 2))
     model.session.close()

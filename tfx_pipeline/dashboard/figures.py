@@ -70,9 +70,18 @@ def history_lengths(features: list[FeatureStatistics]) -> Figure:
 def top_values(feature: FeatureStatistics, titles: dict[str, str]) -> Figure:
     """The shares of a feature's most frequent items."""
     names = [titles.get(item, item) for item, _ in feature.top]
-    figure = go.Figure(go.Bar(x=[100 * share for _, share in feature.top], y=names, orientation="h"))
+    places = list(range(len(names)))  # names may be alike, or numbers
+    figure = go.Figure(
+        go.Bar(
+            x=[100 * share for _, share in feature.top],
+            y=places,
+            orientation="h",
+            hovertext=names,
+            hovertemplate="%{hovertext}: %{x:.2f}<extra></extra>",
+        )
+    )
     figure.update_layout(height=90 + 22 * len(names), xaxis_title="% of all values")
-    figure.update_yaxes(autorange="reversed")
+    figure.update_yaxes(autorange="reversed", tickvals=places, ticktext=names)
     return _plain(figure)
 
 

@@ -10,7 +10,8 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from plotly.offline import get_plotlyjs
 
 from tfx_pipeline.dashboard import pages
-from tfx_pipeline.dashboard.facets import facets_page, write_script
+from tfx_pipeline.dashboard.facets import facets_page
+from tfx_pipeline.dashboard.policy import new_nonce, policy
 from tfx_pipeline.dashboard.runs import read_runs
 from tfx_pipeline.dashboard.statistics import all_splits
 
@@ -47,16 +48,18 @@ def write_dashboard(metadata_path: Path, output: Path, titles: dict[str, str]) -
     }
     output.mkdir(parents=True, exist_ok=True)
     _write_assets(output / ASSETS)
+    nonce = new_nonce()
     templates = Environment(
         loader=PackageLoader("tfx_pipeline.dashboard"), autoescape=True, undefined=StrictUndefined, trim_blocks=True
     )
+    templates.globals |= {"navigation": NAVIGATION, "assets": ASSETS, "nonce": nonce, "policy": policy(nonce)}
     for name, content in contents.items():
         text = templates.get_template(f"{name}.html.jinja").render(
-            page=name, title=NAVIGATION[name], navigation=NAVIGATION, assets=ASSETS, run=newest, **_complete(content)
+            page=name, title=NAVIGATION[name], run=newest, **_complete(content)
         )
         (output / f"{name}.html").write_text(text, encoding="utf-8")
     splits = all_splits(newest.statistics, previous.statistics if previous else None)
-    (output / FACETS).write_text(facets_page(splits, ASSETS), encoding="utf-8")
+    (output / FACETS).write_text(facets_page(splits, nonce), encoding="utf-8")
     return output / INDEX
 
 
@@ -65,10 +68,9 @@ def _complete(content: dict[str, Any]) -> dict[str, Any]:
 
 
 def _write_assets(folder: Path) -> None:
-    """Our style and scripts, Plotly, and the web components of TFMA and TFDV as packages ship them."""
+    """Our style and scripts, Plotly, and TFMA's web components as its package ships them."""
     folder.mkdir(exist_ok=True)
     for file in resources.files("tfx_pipeline.dashboard").joinpath("static").iterdir():
         (folder / file.name).write_bytes(file.read_bytes())
     (folder / "plotly.min.js").write_text(get_plotlyjs(), encoding="utf-8")
     shutil.copyfile(Path(tfma.__file__).parent / "static" / "vulcanized_tfma.js", folder / "vulcanized_tfma.js")
-    write_script(folder)

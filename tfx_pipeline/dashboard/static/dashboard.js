@@ -19,7 +19,7 @@ function themed(figure) {
 }
 
 function drawFigures() {
-  const figures = read("figures");
+  const figures = plotlyText(read("figures"));
   for (const place of document.querySelectorAll("[data-figure]")) {
     const figure = figures[place.dataset.figure];
     Plotly.react(place, figure.data, themed(figure), { displayModeBar: false, responsive: true });

@@ -13,6 +13,17 @@ customElements.whenDefined("tfma-metrics-histogram").then(() => {
 window.google = (() => {
   const valueOf = (cell) => (cell !== null && typeof cell === "object" ? cell.v : cell);
   const textOf = (cell) => String((cell !== null && typeof cell === "object" ? (cell.f ?? cell.v) : cell) ?? "");
+  // The only HTML that TFMA writes into the cells of our metrics; it is made anew here, and all else is text.
+  const INTERVAL = /^<tfma-bounded-value value=(\S+) lower-bound=(\S+) upper-bound=(\S+)><\/tfma-bounded-value>$/;
+
+  function contentOf(cell) {
+    const text = textOf(cell);
+    const found = typeof valueOf(cell) === "number" && INTERVAL.exec(text);
+    if (!found) return text;
+    const interval = document.createElement("tfma-bounded-value");
+    ["value", "lower-bound", "upper-bound"].forEach((name, place) => interval.setAttribute(name, found[place + 1]));
+    return interval;
+  }
 
   class DataTable {
     constructor(rows = [[]]) {
@@ -116,7 +127,7 @@ window.google = (() => {
         xaxis: { type: "category", automargin: true, fixedrange: true, showticklabels: this.namesRows },
         yaxis: { title: { text: others.length === 1 ? this.data.label(others[0]) : "" }, rangemode: "tozero", automargin: true, fixedrange: true },
       };
-      Plotly.react(this.place, traces, layout, { displayModeBar: false });
+      Plotly.react(this.place, plotlyText(traces), plotlyText(layout), { displayModeBar: false });
     }
   }
 
@@ -194,7 +205,7 @@ window.google = (() => {
       line.style.cursor = "pointer";
       for (const column of this.data.drawn()) {
         const cell = line.insertCell();
-        cell.innerHTML = textOf(this.data.rows[row][column]);
+        cell.append(contentOf(this.data.rows[row][column]));
         cell.style.cssText = "padding: 6px 12px; border-bottom: 1px solid #e4e4e4";
       }
       line.addEventListener("click", () => {
