@@ -49,8 +49,9 @@ class SplitConfig(Section):
 class DataConfig(Section):
     """Where the log is and how to read it.
 
-    `path` is a file or a directory of CSV (`.csv`, `.tsv`, `.inter`), Parquet or TFRecord files (`.tfrecord` of
-    tf.Examples, an event each), the text and the records gzipped or not. Times are numbers (of one unit, any whose
+    `path` is a file or a directory of CSV (`.csv`, `.tsv`, `.inter`, also `.gz`, `.bz2`, `.zst` or `.zip`), Parquet
+    or TFRecord files (`.tfrecord` of tf.Examples, an event each, gzipped or not). What a file holds is told by its
+    first bytes. Outside placeholders no character of `path` is a pattern. Times are numbers (of one unit, any whose
     order is time) or moments (timestamps, or ISO 8601 text, of the years 1678 to 2261), never both in one log.
     `items_path`, if there is one, is a text file with the same delimiter and the columns item_id and category (several
     separated by `|`), from which benchmarks and exports take categories.

@@ -1,15 +1,19 @@
 """`dimerec data`: fetch a public data set, check a log."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.table import Table
 
+from dimerec_tf.cli.log_table import as_rows, as_values
 from dimerec_tf.cli.output import AsJson
-from dimerec_tf.config import load_config
+from dimerec_tf.config import DataConfig, load_config
 from dimerec_tf.environment import cache_dir
 from dimerec_tf.terminal import console, print_json, say, working
+
+if TYPE_CHECKING:
+    from dimerec_tf.data.log_check import LogCheck
 
 app = typer.Typer(help="Fetch public data sets and check logs.", no_args_is_help=True)
 
@@ -44,34 +48,26 @@ def check(
     config: Annotated[Path, typer.Option(help="YAML configuration; `data` says where the log is and how to read it.")],
     as_json: AsJson = False,
 ) -> None:
-    """Reads a log as the pipeline does and counts what it holds; fails if too much of it had to be set aside.
+    """Reads a log as the pipeline does, says what is in it, and refuses what the pipeline would refuse.
 
     Example: dimerec data check --config my-shop.yaml
     """
-    from dimerec_tf.data.rejects import RejectedRows
-    from dimerec_tf.data.splits import load_users
+    from dimerec_tf.data.log_check import check_log
 
     data = load_config(config).data
-    with working(f"Reading {data.path}"), RejectedRows() as rejected:
-        users, _ = load_users(data, rejected)
-        summary = rejected.summarise(sum(len(user.items) for user in users))
-    counts = {
-        "events": summary.kept,
-        "users": len(users),
-        "items": len({item for user in users for item in user.items}),
-    }
+    with working(f"Reading {data.path}") as status:
+        found = check_log(data, status.update)
     if as_json:
-        cut = {"cut_events": summary.cut_events, "cut_users": summary.cut_users}
-        print_json({**counts, "set_aside": dict(summary.rejected), **cut})
+        print_json(as_values(found, data))
     else:
-        table = Table(title=data.path, show_header=False, title_justify="left")
-        table.add_column("what")
-        table.add_column("how many", justify="right")
-        rows = {**counts, **{f"set aside: {reason}": count for reason, count in sorted(summary.rejected.items())}}
-        if summary.cut_users:
-            rows |= {f"cut off: beyond {data.max_user_events:,} of a user": summary.cut_events}
-            rows |= {"users cut": summary.cut_users}
-        for what, count in rows.items():
-            table.add_row(what, f"{count:,}")
-        console.print(table)
-    summary.check(data.max_bad_fraction, None)
+        _print(found, data)
+    found.judge(data)
+
+
+def _print(found: "LogCheck", data: DataConfig) -> None:
+    table = Table(title=data.path, show_header=False, title_justify="left")
+    table.add_column("what", overflow="fold")
+    table.add_column("how many", justify="right")
+    for what, number in as_rows(found, data):
+        table.add_row(what, number)
+    console.print(table)

@@ -24,6 +24,7 @@ from dimerec_tf.cli import (
     train,
     tune,
 )
+from dimerec_tf.cli.output import show_notices
 from dimerec_tf.edge import catching_errors
 from dimerec_tf.environment import reach_this_machine_directly, silence_native_logs
 
@@ -59,6 +60,7 @@ def run() -> None:
     with catching_errors():
         silence_native_logs()
         reach_this_machine_directly()
+        show_notices()
         warnings.filterwarnings("ignore", category=FutureWarning)
         warnings.filterwarnings("ignore", category=DeprecationWarning)
         app()

@@ -11,7 +11,9 @@ import absl.logging
 import typer
 from rich.table import Table
 
+from dimerec_tf.data.log_files import NOTICES
 from dimerec_tf.log_lines import OneRecordEach
+from dimerec_tf.terminal import say_aside
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
 
@@ -57,6 +59,23 @@ def library_noise_in(log: Path) -> Iterator[None]:
         for logger, (handlers, propagate) in zip(quiet, former_quiet, strict=True):
             logger.handlers, logger.propagate = handlers, propagate
         handler.close()
+
+
+def show_notices() -> None:
+    """Prints what people are told about a log that is read, on standard error."""
+    NOTICES.setLevel(logging.INFO)
+    NOTICES.addHandler(_Notices())
+
+
+class _Notices(logging.Handler):
+    last = ""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Prints a line once where it comes several times in a row, as of a log that is read again."""
+        said = record.getMessage()
+        if said != self.last:
+            say_aside(f"warning: {said}" if record.levelno >= logging.WARNING else said)
+        self.last = said
 
 
 def metric_table(title: str, metrics: dict[str, dict[str, float]]) -> Table:

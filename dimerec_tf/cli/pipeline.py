@@ -18,7 +18,7 @@ from dimerec_tf.cli.refresh import refresh
 from dimerec_tf.config import Config, ConfigError, load_config
 from dimerec_tf.config_training import CLUSTERED
 from dimerec_tf.data.items import read_categories
-from dimerec_tf.data.log_reader import list_log_files
+from dimerec_tf.data.log_files import list_log_files
 from dimerec_tf.errors import VERDICT_IS_NO, DimeRecError
 from dimerec_tf.scann_library import require_scann
 from dimerec_tf.terminal import console, print_json, say

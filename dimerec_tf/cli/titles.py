@@ -1,9 +1,14 @@
 """Titles of items, for people."""
 
 import csv
+from functools import partial
+from io import StringIO
 from pathlib import Path
 
+from dimerec_tf.data.file_contents import READ_ERRORS, text_of
 from dimerec_tf.errors import DimeRecError
+
+READ_BYTES = 1 << 20
 
 
 def read_titles(path: Path) -> dict[str, str]:
@@ -16,17 +21,25 @@ def read_titles(path: Path) -> dict[str, str]:
         DimeRecError: the file cannot be read or lacks a column.
     """
     try:
-        with path.open(encoding="utf-8", newline="") as stream:
-            reader = csv.DictReader(stream)
-            missing = {"item_id", "title"} - set(reader.fieldnames or ())
-            if missing:
-                raise DimeRecError(
-                    f"{path} has no column {' and no column '.join(sorted(missing))}. Its first line must name "
-                    "the columns item_id and title."
-                )
-            return {row["item_id"]: _title(row) for row in reader}
-    except (OSError, UnicodeDecodeError) as error:
-        raise DimeRecError(f"Cannot read the titles: {error}. Check --titles.") from error
+        with path.open("rb") as stream:
+            text = b"".join(iter(partial(text_of(stream).read, READ_BYTES), b"")).decode("utf-8-sig")
+        return _titles(path, csv.DictReader(StringIO(text, newline="")))
+    except READ_ERRORS as error:
+        raise DimeRecError(f"Cannot read the titles {path}: {error}. Check --titles.") from error
+
+
+def _titles(path: Path, rows: "csv.DictReader[str]") -> dict[str, str]:
+    names = list(rows.fieldnames or ())
+    missing = sorted({"item_id", "title"} - set(names))
+    if missing:
+        raise DimeRecError(
+            f"{path} has no column {' and no column '.join(missing)}. Its first line must name the columns item_id "
+            "and title."
+        )
+    for name in ("item_id", "title", "year"):
+        if names.count(name) > 1:
+            raise DimeRecError(f"{path} has {names.count(name)} columns {name}: rename or remove all but one.")
+    return {row["item_id"]: _title(row) for row in rows}
 
 
 def _title(row: dict[str, str]) -> str:

@@ -8,21 +8,18 @@ quote are set aside; should that not be enough, the block is cut in two until th
 import csv
 from collections.abc import Iterator
 from dataclasses import dataclass
-from gzip import GzipFile
 from itertools import chain
-from typing import IO
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.csv as pacsv
 from numpy.typing import NDArray
 
+from dimerec_tf.data.file_contents import Readable
 from dimerec_tf.data.rejects import NOT_UTF8, WRONG_FIELDS
 
 BLOCK_BYTES = 4 << 20
 MAX_LINE_BYTES = 64 << 20
-
-ByteStream = IO[bytes] | GzipFile
 
 
 @dataclass(frozen=True)
@@ -56,11 +53,14 @@ class _Layout:
 class LineReader:
     """Reads the header at once and the lines on demand, with bounded memory.
 
+    Lines end in a line feed, with a carriage return before it or not; in a file that begins without any line feed
+    they end in a carriage return.
+
     Raises:
-        ValueError: there is no header, or a line is longer than `MAX_LINE_BYTES`.
+        ValueError: there is no header or it is not text, or a line is longer than `MAX_LINE_BYTES`.
     """
 
-    def __init__(self, stream: ByteStream, delimiter: str) -> None:
+    def __init__(self, stream: Readable, delimiter: str) -> None:
         self._delimiter = delimiter
         self._blocks = _whole_lines(stream)
         header, _, rest = next(self._blocks, b"").removeprefix(b"\xef\xbb\xbf").partition(b"\n")
@@ -80,12 +80,21 @@ def _header_names(line: bytes, delimiter: str) -> list[str]:
     text = line.decode("utf-8", errors="replace").strip("\r\n")
     if not text.strip():
         raise ValueError("it has no header line")
-    return next(csv.reader([text], delimiter=delimiter))
+    if "\0" in text:
+        raise ValueError("its first line has NUL bytes: it is no text, or UTF-16 without a byte order mark")
+    try:
+        return next(csv.reader([text], delimiter=delimiter))
+    except csv.Error as error:
+        raise ValueError(f"its first line names no columns ({error})") from error
 
 
-def _whole_lines(stream: ByteStream) -> Iterator[bytes]:
-    rest = b""
+def _whole_lines(stream: Readable) -> Iterator[bytes]:
+    rest, old_ends = b"", None
     while chunk := stream.read(BLOCK_BYTES):
+        if old_ends is None:
+            old_ends = b"\n" not in chunk and b"\r" in chunk[:-1]
+        if old_ends:
+            chunk = chunk.replace(b"\r", b"\n")
         cut = chunk.rfind(b"\n") + 1
         if cut:
             yield rest + chunk[:cut]

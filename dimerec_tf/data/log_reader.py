@@ -1,9 +1,7 @@
 """Streaming read of an event log: CSV text, one event per line, Parquet or TFRecord, in batches of bounded size."""
 
-import gzip
-import zlib
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
@@ -13,30 +11,36 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from dimerec_tf.config_data import PLACEHOLDERS, DataConfig
+from dimerec_tf.config_data import DataConfig
 from dimerec_tf.data.comparable import Marks, conflict, join_marks, marks_of, sentence
 from dimerec_tf.data.csv_lines import BadLine, LineReader
+from dimerec_tf.data.doubtful_ids import doubts_about
+from dimerec_tf.data.file_contents import READ_ERRORS, Kind, Readable, contents_of
+from dimerec_tf.data.log_files import NOTICES, LogError, find_log_files, is_parquet_name, is_records_name
 from dimerec_tf.data.parquet import open_parquet
-from dimerec_tf.data.rejects import BAD_TIME, BROKEN_ITEM, MISSING_ITEM, MISSING_USER, TIME_OUT_OF_RANGE, RejectedRow
+from dimerec_tf.data.rejects import (
+    BAD_TIME,
+    BROKEN_ITEM,
+    MISSING_ITEM,
+    MISSING_USER,
+    NUL_BYTE,
+    TIME_OUT_OF_RANGE,
+    RejectedRow,
+)
 from dimerec_tf.data.time_numbers import CoarseTimes
 from dimerec_tf.data.times import ParsedTimes, Times, parse_times
-from dimerec_tf.errors import DimeRecError
 
-TEXT_SUFFIXES = (".csv", ".tsv", ".inter")
-RECORD_SUFFIXES = (".tfrecord", ".tfrecord.gz")
-LOG_SUFFIXES = (*TEXT_SUFFIXES, *(f"{suffix}.gz" for suffix in TEXT_SUFFIXES), ".parquet", *RECORD_SUFFIXES)
 PARQUET_BATCH_ROWS = 1 << 16
 
 Opener = Callable[[str], IO[bytes]]
 
 
-class LogError(DimeRecError, ValueError):
-    """A log that cannot be read at all; the message says what was found and what to change."""
-
-
 @dataclass(frozen=True)
 class EventBatch:
-    """Events of one file in file order, `[n]` each, the rows set aside among them, and what the times are."""
+    """Events of one file in file order, `[n]` each, the rows set aside among them, and what the times are.
+
+    `doubts` counts events with ids that may be mistakes, see `doubts_about`.
+    """
 
     file: str
     rows: NDArray[np.int64]
@@ -45,6 +49,7 @@ class EventBatch:
     times: Times
     rejected: list[RejectedRow]
     marks: Marks = field(default_factory=dict)
+    doubts: Counter[str] = field(default_factory=Counter)
 
 
 @dataclass(frozen=True)
@@ -56,43 +61,21 @@ class _Block:
     bad: list[BadLine]
 
 
-def is_log_file(name: str) -> bool:
-    """Whether a directory's file is part of the log: a known suffix, and not hidden by a leading dot or underscore."""
-    base = name.rsplit("/", 1)[-1]
-    return base.endswith(LOG_SUFFIXES) and not base.startswith((".", "_"))
-
-
-def list_log_files(path: str) -> list[str]:
-    """The files of a log in reading order, by name. A file given by its own name may have any suffix.
-
-    Raises:
-        LogError: there is nothing at `path`, or a directory without a log file, or it names spans.
-    """
-    if not path:
-        raise LogError("data.path is empty: set it to a log file or a directory of log files.")
-    if PLACEHOLDERS.search(path):
-        raise LogError(f"data.path {path} names spans, which only a pipeline finds: name the files of one span here.")
-    place = Path(path)
-    if place.is_file():
-        return [path]
-    if not place.is_dir():
-        raise LogError(f"There is no log at {path}: set data.path to a file or a directory of files.")
-    files = sorted(str(entry) for entry in place.iterdir() if entry.is_file() and is_log_file(entry.name))
-    if not files:
-        raise LogError(f"No log in the directory {path}: data.path needs files ending in {', '.join(LOG_SUFFIXES)}.")
-    return files
-
-
-def read_log(data: DataConfig) -> Iterator[EventBatch]:
-    """Reads all files of a log, one after the other.
+def read_log(data: DataConfig, progress: Callable[[str], None] = lambda _: None) -> Iterator[EventBatch]:
+    """Reads all files of a log, one after the other, and says to `progress` where it is.
 
     Raises:
         LogError: a file or a column is missing, or a file cannot be read; at the end, if times cannot be compared.
     """
     marks: Marks = {}
-    for file in list_log_files(data.path):
+    files = find_log_files(data.path)
+    NOTICES.info(files.notice(data.path))
+    rows = 0
+    for number, file in enumerate(files.read, start=1):
         for batch in read_file(file, data):
             marks = join_marks([marks, batch.marks])
+            rows += len(batch.rows) + len(batch.rejected)
+            progress(f"Reading {data.path}: file {number:,} of {len(files.read):,}, {rows:,} rows")
             yield batch
     require_comparable(marks)
 
@@ -120,8 +103,7 @@ def read_file(file: str, data: DataConfig, open_binary: Opener = open_local) -> 
     aside: the vocabulary is a text file with one id per line.
 
     Args:
-        file: its name; `.parquet` is read as Parquet, `.tfrecord` as TFRecord, anything else as text, and `.gz` is
-            unpacked.
+        file: its name. Its first bytes say whether it is Parquet, TFRecord or text, and how it is packed.
         data: the columns' names and the delimiter.
         open_binary: opens a file by name, for file systems other than the local one; TensorFlow opens TFRecords.
 
@@ -130,12 +112,12 @@ def read_file(file: str, data: DataConfig, open_binary: Opener = open_local) -> 
     """
     names = [data.user_column, data.item_column, data.time_column]
     try:
-        with nullcontext() if file.endswith(RECORD_SUFFIXES) else open_binary(file) as stream:
+        with open_binary(file) as stream:
             for block in _blocks(file, stream, data):
                 yield _to_batch(file, block, names)
     except LogError:
         raise
-    except (OSError, EOFError, zlib.error, ValueError, pa.ArrowException) as error:
+    except READ_ERRORS as error:
         raise LogError(f"The log file {file} cannot be read: {error}.") from error
 
 
@@ -148,7 +130,7 @@ def read_rows(source: str, rows: Sequence[Mapping[str, Any]], data: DataConfig) 
     names = list(rows[0])
     wanted = [names[i] for i in _find_columns(source, names, data)]
     try:
-        columns = [pa.array([row[name] for row in rows]) for name in wanted]
+        columns = [_typed(pa.array([row[name] for row in rows])) for name in wanted]
         ids = [_as_text(column, name) for column, name in zip(columns[:2], wanted[:2], strict=True)]
         return _to_batch(source, _Block(np.arange(1, len(rows) + 1), [*ids, columns[2]], []), wanted)
     except LogError:
@@ -157,15 +139,21 @@ def read_rows(source: str, rows: Sequence[Mapping[str, Any]], data: DataConfig) 
         raise LogError(f"Of {source} events cannot be made: {error}.") from error
 
 
-def _blocks(file: str, stream: IO[bytes] | None, data: DataConfig) -> Iterator[_Block]:
-    if stream is None:
-        return _record_blocks(file, data)
-    return _parquet_blocks(file, stream, data) if file.endswith(".parquet") else _text_blocks(file, stream, data)
+def _blocks(file: str, stream: IO[bytes], data: DataConfig) -> Iterator[_Block]:
+    contents = contents_of(stream)
+    if contents.kind is Kind.PARQUET:
+        return _parquet_blocks(file, stream, data)
+    if is_parquet_name(file):
+        raise ValueError("its name says Parquet, and its first bytes do not")
+    if contents.kind is Kind.RECORDS or is_records_name(file):
+        if contents.packings not in ((), ("gzip",)):
+            raise ValueError(f"it is TFRecord in {' in '.join(reversed(contents.packings))}, and in gzip alone is read")
+        return _record_blocks(file, bool(contents.packings), data)
+    return _text_blocks(file, contents.stream, data)
 
 
-def _text_blocks(file: str, stream: IO[bytes], data: DataConfig) -> Iterator[_Block]:
-    text = gzip.GzipFile(fileobj=stream) if file.endswith(".gz") else stream
-    reader = LineReader(text, data.delimiter)
+def _text_blocks(file: str, stream: Readable, data: DataConfig) -> Iterator[_Block]:
+    reader = LineReader(stream, data.delimiter)
     for block in reader.read(_find_columns(file, reader.names, data)):
         yield _Block(block.numbers, block.columns, block.bad)
 
@@ -182,13 +170,13 @@ def _parquet_blocks(file: str, stream: IO[bytes], data: DataConfig) -> Iterator[
         first_row += batch.num_rows
 
 
-def _record_blocks(file: str, data: DataConfig) -> Iterator[_Block]:
+def _record_blocks(file: str, packed: bool, data: DataConfig) -> Iterator[_Block]:
     from dimerec_tf.data.record_files import feature_types, read_columns
 
-    types = feature_types(file)
+    types = feature_types(file, packed)
     wanted = [list(types)[i] for i in _find_columns(file, list(types), data)]
     first_row = 1
-    for user, item, time in read_columns(file, {name: types[name] for name in wanted}):
+    for user, item, time in read_columns(file, packed, {name: types[name] for name in wanted}):
         ids = [_as_text(column, name) for column, name in zip((user, item), wanted[:2], strict=True)]
         texts = time.cast(pa.string()) if pa.types.is_binary(time.type) else time
         yield _Block(np.arange(first_row, first_row + len(time)), [*ids, texts], [])
@@ -198,16 +186,32 @@ def _record_blocks(file: str, data: DataConfig) -> Iterator[_Block]:
 def _find_columns(file: str, names: list[str], data: DataConfig) -> list[int]:
     """Positions of the user, item and time column; `user_id:token`, as RecBole writes headers, counts as `user_id`."""
     bare = [name.split(":", 1)[0] for name in names]
-    positions = []
+    roles: dict[int, str] = {}
     for key in ("user_column", "item_column", "time_column"):
         name = getattr(data, key)
-        if name not in names and name not in bare:
+        found = [i for i, each in enumerate(names) if name in (each, bare[i])]
+        if not found:
             raise LogError(
                 f"{file} has no column {name!r}, only {', '.join(map(repr, names))}: "
                 f"change data.{key}, or data.delimiter ({data.delimiter!r}) if these are not columns."
             )
-        positions.append(names.index(name) if name in names else bare.index(name))
-    return positions
+        if len(found) > 1:
+            raise LogError(
+                f"{file} has {len(found)} columns {name!r} ({', '.join(repr(names[i]) for i in found)}): name another "
+                f"in data.{key}, or rename one of them."
+            )
+        if found[0] in roles:
+            raise LogError(
+                f"data.{roles[found[0]]} and data.{key} both name the column {names[found[0]]!r} of {file}: users, "
+                "items and times each have a column of their own."
+            )
+        roles[found[0]] = key
+    return list(roles)
+
+
+def _typed(column: pa.Array) -> pa.Array:
+    """With a type also where all is missing, as it may be in a few rows."""
+    return column.cast(pa.string()) if pa.types.is_null(column.type) else column
 
 
 def _plain(column: pa.Array) -> pa.Array:
@@ -216,6 +220,11 @@ def _plain(column: pa.Array) -> pa.Array:
 
 def _as_text(column: pa.Array, name: str) -> pa.Array:
     kind = column.type
+    if pa.types.is_floating(kind):
+        raise ValueError(
+            f"column {name!r} has type {kind}, ids must be text or whole numbers: write it as whole numbers, which may "
+            "have gaps (pandas calls them Int64), or as text"
+        )
     textual = (pa.types.is_string, pa.types.is_large_string, pa.types.is_binary, pa.types.is_integer)
     if not any(matches(kind) for matches in textual):
         raise ValueError(f"column {name!r} has type {kind}, ids must be text or whole numbers")
@@ -229,6 +238,7 @@ def _to_batch(file: str, block: _Block, names: list[str]) -> EventBatch:
         (_is_missing(user), MISSING_USER),
         (_is_missing(item), MISSING_ITEM),
         (_breaks_lines(item), BROKEN_ITEM),
+        (_has_nul(user) | _has_nul(item), NUL_BYTE),
         (parsed.unparsable, BAD_TIME),
         (parsed.out_of_range, TIME_OUT_OF_RANGE),
     )
@@ -239,7 +249,9 @@ def _to_batch(file: str, block: _Block, names: list[str]) -> EventBatch:
         rejected.append(RejectedRow(file, int(block.rows[i]), reason, _raw_values(block, i, names)))
     kept, rows, times = pa.array(keep), block.rows[keep], parsed.times[keep]
     marks = marks_of(file, rows, times, parsed.moments[keep])
-    return EventBatch(file, rows, _objects(user.filter(kept)), _objects(item.filter(kept)), times, rejected, marks)
+    user, item = user.filter(kept), item.filter(kept)
+    doubts = doubts_about("user", user) + doubts_about("item", item)
+    return EventBatch(file, rows, _objects(user), _objects(item), times, rejected, marks, doubts)
 
 
 def _parse_times(file: str, block: _Block) -> ParsedTimes:
@@ -257,6 +269,10 @@ def _is_missing(ids: pa.Array) -> NDArray[np.bool_]:
 def _breaks_lines(ids: pa.Array) -> NDArray[np.bool_]:
     """Which ids cannot stand on one line of the vocabulary file."""
     return pc.match_substring_regex(pc.fill_null(ids, ""), r"[\r\n]").to_numpy(zero_copy_only=False)
+
+
+def _has_nul(ids: pa.Array) -> NDArray[np.bool_]:
+    return pc.match_substring(pc.fill_null(ids, ""), "\0").to_numpy(zero_copy_only=False)
 
 
 def _raw_values(block: _Block, i: int, names: list[str]) -> dict[str, str | None]:

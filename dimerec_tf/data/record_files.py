@@ -13,22 +13,22 @@ SNIFFED_RECORDS = 100
 _TYPES = {"bytes_list": tf.string, "int64_list": tf.int64, "float_list": tf.float32}
 
 
-def feature_types(file: str) -> dict[str, tf.DType]:
-    """The features of the first records of a file, by name; float32 is too coarse for most times.
+def feature_types(file: str, packed: bool) -> dict[str, tf.DType]:
+    """The features of the first records of a file, `packed` with gzip or not; float32 is too coarse for most times.
 
     Raises:
         ValueError: the file cannot be read.
     """
     types = {}
     with _readable():
-        for record in _records(file).take(SNIFFED_RECORDS).as_numpy_iterator():
+        for record in _records(file, packed).take(SNIFFED_RECORDS).as_numpy_iterator():
             for name, feature in tf.train.Example.FromString(record).features.feature.items():
                 if feature.WhichOneof("kind"):
                     types[name] = _TYPES[feature.WhichOneof("kind")]
     return dict(sorted(types.items()))
 
 
-def read_columns(file: str, types: Mapping[str, tf.DType]) -> Iterator[list[pa.Array]]:
+def read_columns(file: str, packed: bool, types: Mapping[str, tf.DType]) -> Iterator[list[pa.Array]]:
     """Columns `[records]` of the features asked for, batch by batch; null where a record lacks the feature.
 
     Raises:
@@ -36,7 +36,7 @@ def read_columns(file: str, types: Mapping[str, tf.DType]) -> Iterator[list[pa.A
     """
     features = {name: tf.io.RaggedFeature(kind, row_splits_dtype=tf.int64) for name, kind in types.items()}
     with _readable():
-        for records in _records(file).batch(BATCH_RECORDS):
+        for records in _records(file, packed).batch(BATCH_RECORDS):
             parsed = tf.io.parse_example(records, features)
             yield [_column(name, parsed[name]) for name in types]
 
@@ -50,8 +50,8 @@ def _readable() -> Iterator[None]:
         raise ValueError(f"it is damaged or no TFRecord of tf.Examples ({reason})") from error
 
 
-def _records(file: str) -> tf.data.TFRecordDataset:
-    return tf.data.TFRecordDataset(file, compression_type="GZIP" if file.endswith(".gz") else "")
+def _records(file: str, packed: bool) -> tf.data.TFRecordDataset:
+    return tf.data.TFRecordDataset(file, compression_type="GZIP" if packed else "")
 
 
 def _column(name: str, values: tf.RaggedTensor) -> pa.Array:

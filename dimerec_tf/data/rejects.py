@@ -3,16 +3,18 @@
 import json
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from types import TracebackType
-from typing import IO
+from typing import IO, Any
 
+from dimerec_tf.data.log_files import NOTICES
 from dimerec_tf.errors import DimeRecError
 
 MISSING_USER = "missing user id"
 MISSING_ITEM = "missing item id"
 BROKEN_ITEM = "line break in item id"
+NUL_BYTE = "NUL byte in an id"
 BAD_TIME = "unparsable time"
 TIME_OUT_OF_RANGE = "time outside the years 1678 to 2261 or of more than 64 bits"
 WRONG_FIELDS = "wrong number of fields"
@@ -44,7 +46,8 @@ class RejectedRow:
 class Summary:
     """What became of a log: events kept, rows set aside by reason, and events cut off from users with too many.
 
-    `repeats_kept` of the events kept repeat another's user, item and time, see `data.repeats`.
+    `repeats_kept` of the events kept repeat another's user, item and time, see `data.repeats`. `doubtful` counts
+    events with ids that may be mistakes.
     """
 
     kept: int
@@ -52,13 +55,14 @@ class Summary:
     cut_users: int = 0
     cut_events: int = 0
     repeats_kept: int = 0
+    doubtful: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def num_rejected(self) -> int:
         return sum(self.rejected.values())
 
     def to_json(self) -> str:
-        values = {
+        values: dict[str, Any] = {
             "rows_read": self.kept + self.num_rejected + self.cut_events,
             "kept": self.kept,
             "rejected": dict(self.rejected),
@@ -66,6 +70,8 @@ class Summary:
             "cut_events": self.cut_events,
             "repeats_kept": self.repeats_kept,
         }
+        if self.doubtful:
+            values["doubtful"] = dict(self.doubtful)
         return json.dumps(values, indent=2, sort_keys=True) + "\n"
 
     @classmethod
@@ -73,6 +79,12 @@ class Summary:
         values = json.loads(text)
         values.pop("rows_read")
         return cls(**values)
+
+    def tell_doubts(self) -> None:
+        """Tells people of ids that may be mistakes, if there are any."""
+        if self.doubtful:
+            said = "; ".join(f"{count:,} events with {what}" for what, count in sorted(self.doubtful.items()))
+            NOTICES.warning("Ids that may be mistakes are taken as they stand: %s.", said)
 
     def check(self, max_bad_fraction: float, where: str | Path | None) -> None:
         """Refuses a log with too many bad rows; `where` is the directory with the rows set aside, if there is one.
@@ -100,6 +112,7 @@ class RejectedRows:
 
     def __init__(self, directory: str | Path | None = None) -> None:
         self.counts: Counter[str] = Counter()
+        self.doubtful: Counter[str] = Counter()
         self.cut_users = self.cut_events = self.repeats_kept = 0
         self.directory = None if directory is None else Path(directory)
         self._stream: IO[str] | None = None
@@ -127,13 +140,18 @@ class RejectedRows:
         self.cut_users += events > 0
         self.cut_events += events
 
+    def doubt(self, events: Mapping[str, int]) -> None:
+        """Counts events with ids that may be mistakes."""
+        self.doubtful.update(events)
+
     def keep_repeats(self, events: int) -> None:
         """Counts what repeats another event of a user and is kept."""
         self.repeats_kept += events
 
     def summarise(self, kept: int) -> Summary:
         """The summary, also written beside the rows."""
-        summary = Summary(kept, dict(self.counts), self.cut_users, self.cut_events, self.repeats_kept)
+        counts, doubtful = dict(self.counts), dict(self.doubtful)
+        summary = Summary(kept, counts, self.cut_users, self.cut_events, self.repeats_kept, doubtful)
         if self.directory:
             (self.directory / SUMMARY_FILE).write_text(summary.to_json(), encoding="utf-8")
         return summary

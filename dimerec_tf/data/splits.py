@@ -39,6 +39,7 @@ def load_users(data: DataConfig, rejected: RejectedRows) -> tuple[list[UserEvent
     batches = []
     for batch in read_log(data):
         rejected.add(batch.rejected)
+        rejected.doubt(batch.doubts)
         batches.append(batch)
     if not any(len(batch.rows) for batch in batches):
         raise no_events(data.path, rejected.counts)
@@ -66,6 +67,7 @@ def load_splits(data: DataConfig, rejected_dir: str | Path | None = None) -> Spl
     with RejectedRows(rejected_dir) as rejected:
         users, times = load_users(data, rejected)
         summary = rejected.summarise(sum(len(user.items) for user in users))
+    summary.tell_doubts()
     summary.check(data.max_bad_fraction, rejected_dir)
     splits = Splits(summary)
     for name, example in _split(users, data.split, times):

@@ -18,7 +18,7 @@ from dimerec_tf.code_version import code_version
 from dimerec_tf.config import Config, DataConfig, EvaluationConfig
 from dimerec_tf.config_model import DimeRecConfig
 from dimerec_tf.data.items import items_hash
-from dimerec_tf.data.log_reader import list_log_files
+from dimerec_tf.data.log_files import list_log_files
 from dimerec_tf.evaluation.bench_config import BenchConfig, Comparison
 from dimerec_tf.evaluation.benchmark import FLOORS, Benchmark, Run, Trained
 from dimerec_tf.models.registry import build_model

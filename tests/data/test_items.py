@@ -1,7 +1,10 @@
 """The item file: what is read, and what is refused."""
 
+import gzip
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from dimerec_tf.config import DataConfig
@@ -56,6 +59,10 @@ def test_a_catalogue_has_its_rows_and_only_its_categories(tmp_path: Path) -> Non
         ("item_id,category\na,x\nb\n", r"items\.csv, line 3: wrong number of fields\.$"),
         ("item_id,category\na,x\n ,y\n", r"line 3: the item id is missing\.$"),
         ("item_id,category\na,x\nb,x\na,y\n", r"line 4: item 'a' has a line already"),
+        ("item_id,category,item_id\na,x,b\n", r"items\.csv has 2 columns 'item_id': rename or remove all but one\.$"),
+        ("item_id,category\na,x\nb\0,y\n", r"line 3: the item id 'b\\x00' has a NUL byte\.$"),
+        ("item_id\0,category\na,x\n", r"cannot be read: its first line has NUL bytes"),
+        ("item_id,category\ra,x\nb,y\n", r"cannot be read: its first line names no columns"),
         ("", r"items\.csv cannot be read: it has no header line\. Check data\.items_path\.$"),
     ],
 )
@@ -72,3 +79,33 @@ def test_a_missing_file_is_refused(tmp_path: Path) -> None:
 def test_ids_of_another_log_are_noticed(tmp_path: Path) -> None:
     with pytest.raises(ItemsError, match=r"no category for any item of log\.csv"):
         catalogue_categories(items(tmp_path, "item_id,category\na,x\n"), ["item-a"])
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"\xef\xbb\xbfitem_id,category\n007,Drama\n",
+        "item_id,category\n007,Drama\n".encode("utf-16"),
+        gzip.compress(b"item_id,category\n007,Drama\n"),
+        b"item_id,category\r007,Drama\r",
+    ],
+    ids=["bom", "utf16", "gzip", "cr"],
+)
+def test_a_file_is_text_however_it_is_written(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "items.csv").write_bytes(content)
+    data = DataConfig(items_path=str(tmp_path / "items.csv"))
+    assert read_categories(data) == {"007": ("Drama",)}
+    assert read_categories(data.model_copy(update={"items_path": (tmp_path / "items.csv").as_uri()})) == {
+        "007": ("Drama",)
+    }
+
+
+def test_a_directory_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ItemsError, match=r"The item file \S+ cannot be read: .*Is a directory.*data\.items_path"):
+        read_categories(DataConfig(items_path=str(tmp_path)))
+
+
+def test_parquet_is_named(tmp_path: Path) -> None:
+    pq.write_table(pa.table({"item_id": ["a"], "category": ["x"]}), tmp_path / "items.csv")
+    with pytest.raises(ItemsError, match=r"its first bytes are those of Parquet, and it has to be text"):
+        read_categories(DataConfig(items_path=str(tmp_path / "items.csv")))

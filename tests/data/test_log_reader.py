@@ -11,7 +11,8 @@ import tensorflow as tf
 
 from dimerec_tf.config import DataConfig
 from dimerec_tf.data import csv_lines
-from dimerec_tf.data.log_reader import LogError, list_log_files, read_log
+from dimerec_tf.data.log_files import list_log_files
+from dimerec_tf.data.log_reader import LogError, read_log
 
 HEADER = "user_id,item_id,timestamp\n"
 
@@ -156,7 +157,7 @@ def test_parquet_timestamps_are_nanoseconds(tmp_path):
 
 def test_parquet_ids_that_are_fractions_are_refused(tmp_path):
     pq.write_table(pa.table({"user_id": [1.0], "item_id": ["x"], "timestamp": [1]}), tmp_path / "l.parquet")
-    with pytest.raises(LogError, match="'user_id' has type double"):
+    with pytest.raises(LogError, match=r"'user_id' has type double, ids must be text or whole numbers: write it as"):
         read(tmp_path / "l.parquet")
 
 
@@ -178,6 +179,61 @@ def test_a_missing_column_names_the_key_and_the_columns_found(tmp_path, setting,
     with pytest.raises(LogError, match=f"data.{setting}") as failure:
         read(path, **{setting: value})
     assert "item_id" in str(failure.value) and "\n" not in str(failure.value)
+
+
+@pytest.mark.parametrize(
+    ("header", "found"),
+    [
+        ("user_id,item_id,timestamp,item_id", "'item_id', 'item_id'"),
+        ("user_id,item_id:token,timestamp,item_id", "'item_id:token', 'item_id'"),
+    ],
+)
+def test_a_column_named_twice_is_refused(tmp_path, header, found):
+    path = write(tmp_path / "log.csv", header + "\nu,i0,1700000000,Xi0\n")
+    with pytest.raises(LogError, match=rf"log\.csv has 2 columns 'item_id' \({found}\): name another in data.item_col"):
+        read(path)
+    names, columns = header.split(","), [pa.array(values) for values in (["u"], ["i0"], [1700000000], ["Xi0"])]
+    pq.write_table(pa.Table.from_arrays(columns, names=names), tmp_path / "log.parquet")
+    with pytest.raises(LogError, match=rf"log\.parquet has 2 columns 'item_id' \({found}\)"):
+        read(tmp_path / "log.parquet")
+
+
+def test_a_column_that_is_not_read_may_occur_twice(tmp_path):
+    path = write(tmp_path / "log.csv", "user_id,price,item_id,price,timestamp\nu,1,i,2,3\n")
+    assert read(path) == ([("u", "i", 3, 2)], [])
+
+
+def test_one_column_cannot_be_two_things(tmp_path):
+    path = write(tmp_path / "log.csv", HEADER + "u1,i1,1\n")
+    with pytest.raises(LogError, match=r"^data\.user_column and data\.item_column both name the column 'user_id' of "):
+        read(path, item_column="user_id")
+
+
+def test_an_id_with_a_nul_byte_is_set_aside(tmp_path):
+    path = write(tmp_path / "log.csv", HEADER + "u1,i1,1\nu\0,i1,2\nu1,i\0x,3\n\0\0\0\0\nu2,i2,4\n")
+    events, rejected = read(path)
+    assert events == [("u1", "i1", 1, 2), ("u2", "i2", 4, 6)]
+    assert sorted(rejected) == [(3, "NUL byte in an id"), (4, "NUL byte in an id"), (5, "wrong number of fields")]
+
+
+@pytest.mark.parametrize("name", ["log.csv", "log.tfrecord-00000-of-00002", "log.bin"])
+@pytest.mark.parametrize("packed", [True, False])
+def test_records_are_told_by_their_first_bytes(tmp_path, name, packed):
+    made = records(tmp_path / "made.tfrecord", {"user_id": [b"u1"], "item_id": [7], "timestamp": [9]})
+    path = write(tmp_path / name, gzip.compress(made.read_bytes()) if packed else made.read_bytes())
+    assert read(path) == ([("u1", "7", 9, 1)], [])
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("1::1193::5::978300760\n", r"no column 'user_id', only '1::1193::5::978300760': .*data\.delimiter \(','\)"),
+        ("user_id:token\titem_id:token\ttimestamp:float\nu\ti\t1\n", r"only 'user_id:token\\titem.*data\.delimiter"),
+    ],
+)
+def test_files_of_other_projects_are_refused_with_what_to_change(tmp_path, text, message):
+    with pytest.raises(LogError, match=message):
+        read(write(tmp_path / "ratings.dat", text))
 
 
 def test_nothing_to_read_is_one_clear_error(tmp_path):

@@ -1,13 +1,17 @@
 """SequenceExampleGen: what its executor writes, sets aside and refuses."""
 
+import bz2
 import json
 import os
 import random
+import zipfile
 from pathlib import Path
 from typing import NamedTuple
 
 import apache_beam as beam
 import dill
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 import tensorflow as tf
 from tfx.dsl.components.base.base_beam_executor import BaseBeamExecutor
@@ -286,3 +290,109 @@ def test_a_parquet_log_that_carries_python_is_refused_and_does_not_run(tmp_path)
     with pytest.raises(LogError, match=r"log\.parquet cannot be read: a column of it is of a Python type"):
         run(DataConfig(path=str(log)), tmp_path)
     assert not marker.exists()
+
+
+def test_a_relative_path_is_no_pattern(tmp_path, monkeypatch):
+    """TensorFlow's and Beam's globs find nothing by an escaped bracket in the first part of a path."""
+    monkeypatch.chdir(tmp_path)
+    for folder, name in (("sales[12]", "a.csv"), ("x[/b", "c].csv"), ("sales1", "a.csv")):
+        Path(folder).mkdir(parents=True)
+        (Path(folder) / name).write_text(HEADER + f"{folder[:5]},a,1\nu,b,2\nu,c,3\nu,d,4\n")
+    for path, user in (("sales[12]", "sales"), ("x[/b", "x[/b"), ("x[/b/c].csv", "x[/b")):
+        output = run(DataConfig(path=path), tmp_path / path.replace("[", "-"))
+        assert {example.user_id for example in output.split("train")} == {user, "u"}
+
+
+def test_what_looks_like_a_log_and_is_not_read_stops_the_step(log, tmp_path):
+    component = SequenceExampleGen(data=DataConfig(path=str(log)), rejected_dir=str(tmp_path / "r"), code_version="1")
+    (log / "part-9.jsonl").write_text("{}\n")
+    (log / "old").mkdir()
+    (log / "old" / "part-0.csv").write_text(HEADER)
+    with pytest.raises(LogError, match=r"would not be read: 2 files \(old/part-0\.csv, part-9\.jsonl\)\. ") as refused:
+        execute(dict(component.exec_properties), tmp_path)
+    with pytest.raises(LogError) as early:
+        SequenceExampleGen(data=DataConfig(path=str(log)), rejected_dir="r", code_version="1")
+    assert str(early.value) == str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "form"),
+    [
+        ("LOG.CSV", "utf16"),
+        ("log.csv.zip", "zip"),
+        ("log.csv", "zstd"),
+        ("log.csv.gz", "bzip2"),
+        ("part-00000-of-00001.csv", "cr"),
+        ("log.tsv", "parquet"),
+        ("events.tfrecord-00000-of-00002", "records"),
+    ],
+)
+def test_files_are_told_by_their_first_bytes(tmp_path, name, form):
+    """As the plain reader does, whatever the file's name says."""
+    rows = [(f"u{n % 3}", f"i{n}", n) for n in range(12)]
+    text = HEADER + "".join(f"{user},{item},{time}\n" for user, item, time in rows)
+    folder = tmp_path / "log"
+    folder.mkdir()
+    write_as(form, folder / name, text, rows)
+    data = DataConfig(path=str(folder))
+    output, expected = run(data, tmp_path / "tfx"), load_splits(data)
+    assert {example.user_id for example in expected.test} == {"u0", "u1", "u2"}
+    for split in SPLIT_NAMES:
+        assert sorted(output.split(split), key=lambda e: e.user_id) == getattr(expected, split)
+
+
+def write_as(form: str, file: Path, text: str, rows: list[tuple[str, str, int]]) -> None:
+    if form == "parquet":
+        columns = dict(zip(("user_id", "item_id", "timestamp"), map(list, zip(*rows, strict=True)), strict=True))
+        pq.write_table(pa.table(columns), file)
+    elif form == "zip":
+        with zipfile.ZipFile(file, "w") as archive:
+            archive.writestr("log.csv", text)
+    elif form == "records":
+        with tf.io.TFRecordWriter(str(file), "GZIP") as writer:
+            for user, item, time in rows:
+                event = tf.train.Example()
+                event.features.feature["user_id"].bytes_list.value.append(user.encode())
+                event.features.feature["item_id"].bytes_list.value.append(item.encode())
+                event.features.feature["timestamp"].int64_list.value.append(time)
+                writer.write(event.SerializeToString())
+    else:
+        packed = {
+            "utf16": text.encode("utf-16"),
+            "zstd": pa.compress(text.encode(), "zstd", asbytes=True),
+            "bzip2": bz2.compress(text.encode()),
+            "cr": text.replace("\n", "\r").encode(),
+        }
+        file.write_bytes(packed[form])
+
+
+@pytest.mark.parametrize(
+    ("header", "settings", "message"),
+    [
+        ("user_id,item_id,timestamp,item_id", {}, r"^\S+log\.csv has 2 columns 'item_id'"),
+        ("user_id,item,timestamp,x", {"item_column": "user_id"}, r"^data\.user_column and data\.item_column both name"),
+        ("user_id\0,item,timestamp,x", {}, r"^The log file \S+log\.csv cannot be read: its first line has NUL bytes"),
+    ],
+)
+def test_columns_that_cannot_be_told_are_one_sentence(tmp_path, header, settings, message):
+    (tmp_path / "log.csv").write_text(header + "\nu,a,1,b\n")
+    data = DataConfig(path=str(tmp_path / "log.csv"), **settings)
+    with pytest.raises(LogError, match=message) as step:
+        run(data, tmp_path)
+    with pytest.raises(LogError) as plain:
+        load_splits(data)
+    assert str(step.value) == str(plain.value)
+
+
+def test_doubtful_ids_are_counted_as_in_memory(tmp_path, caplog):
+    rows = "".join(f"NULL,{item},{n}\nu,{item},{n}\n" for n, item in enumerate(["a", "None", "c", "1.0"]))
+    (tmp_path / "log.csv").write_text(HEADER + rows)
+    data = DataConfig(path=str(tmp_path / "log.csv"))
+    with caplog.at_level("INFO", "dimerec_tf.notices"):
+        output = run(data, tmp_path / "tfx")
+    load_splits(data, tmp_path / "memory")
+    summary = json.loads((output.rejected / "summary.json").read_text())
+    assert summary == json.loads((tmp_path / "memory" / "summary.json").read_text())
+    assert summary["doubtful"]["user id 'NULL', which looks like a missing value"] == 4
+    assert summary["doubtful"]["item id 'None', which looks like a missing value"] == 2
+    assert any(message.startswith("Ids that may be mistakes") for message in caplog.messages)

@@ -10,7 +10,7 @@ from tfx.orchestration.data_types import RuntimeParameter
 
 from dimerec_tf.config import ConfigError
 from dimerec_tf.config_data import PLACEHOLDERS, DataConfig
-from dimerec_tf.data.log_reader import LOG_SUFFIXES, list_log_files
+from dimerec_tf.data.log_files import is_log_name, list_log_files
 from tfx_pipeline.components.sequence_example_gen.driver import Driver
 from tfx_pipeline.components.sequence_example_gen.executor import ALL_FILES, Executor
 from tfx_pipeline.components.sequence_example_gen.settings import Settings, output_splits, require_pipeline_split
@@ -63,11 +63,11 @@ def input_place(path: str) -> tuple[str, str]:
     """
     if "://" not in path:
         list_log_files(path)
-    is_file = Path(path).is_file() or (path.endswith(LOG_SUFFIXES) and not Path(path).is_dir())
+    is_file = Path(path).is_file() or (is_log_name(path) and not Path(path).is_dir())
     if not is_file:
-        return glob.escape(path.rstrip("/") or "/"), ALL_FILES
+        return _escaped(path.rstrip("/") or "/"), ALL_FILES
     directory, _, name = path.rpartition("/")
-    return glob.escape(directory or ("/" if path.startswith("/") else ".")), glob.escape(name)
+    return _escaped(directory or ("/" if path.startswith("/") else ".")), glob.escape(name)
 
 
 def span_place(path: str) -> tuple[str, str]:
@@ -80,9 +80,16 @@ def span_place(path: str) -> tuple[str, str]:
         raise ConfigError(
             f"data.path {path} has a bracket, which cannot be in the path of a log with spans: rename it."
         )
-    whole = path if path.endswith(LOG_SUFFIXES) else f"{path.rstrip('/')}/{ALL_FILES}"
+    whole = path if is_log_name(path) else f"{path.rstrip('/')}/{ALL_FILES}"
     first = PLACEHOLDERS.search(whole)
     assert first, "data.window is set for paths with placeholders only"
     directory, _, _ = whole[: first.start()].rpartition("/")
     pattern = whole[len(directory) :].lstrip("/")
     return directory or ("/" if path.startswith("/") else "."), pattern
+
+
+def _escaped(directory: str) -> str:
+    """As a pattern. Beam finds nothing by one that begins in the first part of a relative path: it gets a `./`."""
+    escaped = glob.escape(directory)
+    plain = escaped == directory or "://" in directory or directory.startswith(("/", "./"))
+    return escaped if plain else f"./{escaped}"

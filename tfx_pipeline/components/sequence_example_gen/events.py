@@ -25,7 +25,8 @@ from dimerec_tf.features import PERIOD
 from tfx_pipeline.components.sequence_example_gen.packs import UserPacks, pack, rows_of, times_of
 
 TIMES, MARKS, FOUND, REJECTED, FAILURES, COUNTS = "times", "marks", "found", "rejected", "failures", "counts"
-READ = (TIMES, MARKS, FOUND, REJECTED, FAILURES)  # what a DoFn that reads gives beside events
+DOUBTS, DOUBT = "doubts", "doubt: "
+READ = (TIMES, MARKS, FOUND, REJECTED, DOUBTS, FAILURES)  # what a DoFn that reads gives beside events
 NEWEST, PREVIOUS = "newest", "previous"
 TEST = SPLIT_NAMES[-1]
 KEPT, CUT_USERS, CUT_EVENTS, REPEATS = "kept", "cut users", "cut events", "repeats kept"
@@ -55,6 +56,7 @@ def batch_outputs(batch: EventBatch) -> Iterator[Any]:
     """What a DoFn that reads gives for a batch: packs of users, the rest tagged."""
     Metrics.counter(_METRICS, "rows_rejected").inc(len(batch.rejected))
     yield from (beam.pvalue.TaggedOutput(REJECTED, _record(row)) for row in batch.rejected)
+    yield from (beam.pvalue.TaggedOutput(DOUBTS, (DOUBT + what, count)) for what, count in batch.doubts.items())
     yield beam.pvalue.TaggedOutput(TIMES, TimeCounts.of(batch.times))
     yield beam.pvalue.TaggedOutput(MARKS, batch.marks)
     yield beam.pvalue.TaggedOutput(FOUND, (batch.file, len(batch.times)))

@@ -12,11 +12,12 @@ from tfx.types.standard_component_specs import EXAMPLES_KEY, INPUT_BASE_KEY
 
 from dimerec_tf.config_data import DataConfig
 from dimerec_tf.data.comparable import join_marks
-from dimerec_tf.data.log_reader import LOG_SUFFIXES, LogError, is_log_file
+from dimerec_tf.data.log_files import ENDINGS, NOTICES, LogError, LogFiles, choose_files
 from dimerec_tf.data.periods import Periods
 from dimerec_tf.data.protocols import SPLIT_NAMES
 from tfx_pipeline.components.sequence_example_gen.events import (
     COUNTS,
+    DOUBTS,
     FAILURES,
     FOUND,
     MARKS,
@@ -128,7 +129,8 @@ class Executor(BaseExampleGenExecutor):
             | "Split" >> beam.ParDo(split, comparable, boundaries).with_outputs(REJECTED, COUNTS, *names)
         )
         found = read[FOUND] | "OfSpan" >> beam.Map(lambda counted: (span_of[counted[0]], counted[1]))
-        write_reports((read[REJECTED], users[REJECTED]), users[COUNTS], found, tuple(failures), settings)
+        rejected, counts = (read[REJECTED], users[REJECTED]), (users[COUNTS], read[DOUBTS])
+        write_reports(rejected, counts, found, tuple(failures), settings)
         return {name: _with_periods(users[name]) if name == TEST else users[name] for name in names}
 
 
@@ -165,9 +167,18 @@ def _log_files(base: str, settings: Settings, spans: list[Span]) -> dict[str, in
     for span in spans:
         files = find_files(base, span.pattern)
         if span.pattern.endswith(ALL_FILES):
-            files = [file for file in files if is_log_file(file)]
+            files = _chosen(base, span.pattern, files)
         span_of.update(dict.fromkeys(files, span.number))
     if not span_of:
-        suffixes = ", ".join(LOG_SUFFIXES)
-        raise LogError(f"No log at {base}/{settings.pattern}: data.path needs files ending in {suffixes}.")
+        raise LogError(f"No log at {base}/{settings.pattern}: data.path needs files ending in {ENDINGS}.")
     return span_of
+
+
+def _chosen(base: str, pattern: str, files: list[str]) -> list[str]:
+    """Those of a directory's files that are read; people are told which these are."""
+    below = find_files(base, f"{pattern}/{ALL_FILES}")
+    names = {"/".join(file.split("/")[-depth:]): file for depth, each in ((1, files), (2, below)) for file in each}
+    place = (files or below or [base])[0].rsplit("/", 1 if files else 2)[0]
+    chosen = choose_files(place, names)
+    NOTICES.info(LogFiles([names[name] for name in chosen.read], chosen.left_out).notice(place))
+    return [names[name] for name in chosen.read]

@@ -9,11 +9,11 @@ import tensorflow as tf
 from tfx.dsl.io import fileio
 from tfx.types import Artifact, artifact_utils
 
-from dimerec_tf.data.log_reader import LogError
+from dimerec_tf.data.log_files import LogError
 from dimerec_tf.data.protocols import SPLIT_NAMES
 from dimerec_tf.data.rejects import REJECTED_FILE, SUMMARY_FILE, Summary
 from dimerec_tf.data.splits import no_events, no_examples
-from tfx_pipeline.components.sequence_example_gen.events import CUT_EVENTS, CUT_USERS, KEPT, REPEATS
+from tfx_pipeline.components.sequence_example_gen.events import CUT_EVENTS, CUT_USERS, DOUBT, KEPT, REPEATS
 from tfx_pipeline.components.sequence_example_gen.settings import Settings
 from tfx_pipeline.components.sequence_example_gen.spans import Span
 
@@ -32,7 +32,7 @@ def remove_reports(settings: Settings) -> None:
 
 def write_reports(
     rejected: tuple[beam.PCollection, ...],
-    counts: beam.PCollection,
+    counts: tuple[beam.PCollection, ...],
     found: beam.PCollection,
     failures: tuple[beam.PCollection, ...],
     settings: Settings,
@@ -54,7 +54,7 @@ def write_reports(
         | "WriteRejected" >> beam.io.WriteToText(settings.file(REJECTED_FILE), **one_file)
     )
     for label, counted, file, as_text in (
-        ("Summary", (rows | "OneOfReason" >> beam.Map(_one_of_reason), counts), SUMMARY_FILE, _summary_text),
+        ("Summary", (rows | "OneOfReason" >> beam.Map(_one_of_reason), *counts), SUMMARY_FILE, _summary_text),
         ("Spans", (found,), SPANS_FILE, _spans_text),
     ):
         _ = (
@@ -82,6 +82,7 @@ def judge(settings: Settings, spans: Sequence[Span], examples: Artifact) -> None
     if fileio.exists(settings.file(FAILURES_FILE)):
         raise LogError(min(_read(settings, FAILURES_FILE).splitlines()))
     summary = Summary.from_json(_read(settings, SUMMARY_FILE))
+    summary.tell_doubts()
     summary.check(settings.data.max_bad_fraction, settings.rejected_dir)
     newest = spans[-1]
     if not summary.kept:
@@ -130,7 +131,8 @@ def _one_of_reason(row: tuple[str, str]) -> tuple[str, int]:
 def _summary_text(counts: list[tuple[str, int]]) -> str:
     by_name = dict(counts)
     kept, users, events, repeats = (by_name.pop(name, 0) for name in (KEPT, CUT_USERS, CUT_EVENTS, REPEATS))
-    return Summary(kept, by_name, users, events, repeats).to_json().rstrip()
+    doubtful = {name.removeprefix(DOUBT): by_name.pop(name) for name in [*by_name] if name.startswith(DOUBT)}
+    return Summary(kept, by_name, users, events, repeats, doubtful).to_json().rstrip()
 
 
 def _spans_text(counts: list[tuple[int, int]]) -> str:

@@ -5,7 +5,7 @@ from typing import NamedTuple
 from tfx.components.example_gen import utils
 from tfx.proto import example_gen_pb2, range_config_pb2
 
-from dimerec_tf.data.log_reader import LogError
+from dimerec_tf.data.log_files import LogError
 
 
 class Span(NamedTuple):
