@@ -25,6 +25,7 @@ from dimerec_tf.cli import (
     tune,
 )
 from dimerec_tf.cli.output import show_notices
+from dimerec_tf.cli.tf_serving_form import TfServingForm
 from dimerec_tf.edge import catching_errors
 from dimerec_tf.environment import reach_this_machine_directly, silence_native_logs
 
@@ -44,7 +45,7 @@ app.add_typer(experiment.app, name="experiment")
 app.command()(demo.demo)
 app.command()(dashboard.dashboard)
 app.command()(doctor.doctor)
-app.command()(serve.serve)
+app.command(cls=TfServingForm)(serve.serve)
 app.command()(recommend.recommend)
 app.command()(loadtest.loadtest)
 app.command()(rollout.rollout)

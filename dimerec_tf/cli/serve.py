@@ -5,6 +5,8 @@ import logging
 import resource
 import signal
 from collections.abc import Callable
+from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, TypeVar
 
@@ -28,12 +30,22 @@ def serve(
         Path | None, typer.Option(help="Directory of versions: 1/saved_model.pb, 2/saved_model.pb, ...")
     ] = None,
     model_name: Annotated[str, typer.Option(help="Name of the model in --model-base-path.")] = "dimerec",
-    port: Annotated[
-        int, typer.Option(min=0, max=65535, help="gRPC port, on all interfaces; 0 takes a free one.")
-    ] = 8500,
-    rest_api_port: Annotated[
-        int, typer.Option(min=0, max=65535, help="REST port, on all interfaces; 0 serves gRPC alone.")
-    ] = 0,
+    host: Annotated[
+        str,
+        typer.Option(
+            help="Address to listen on. The default is reached from this machine alone; 0.0.0.0 stands for its IPv4 "
+            "addresses, :: for all."
+        ),
+    ] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="gRPC port; 0 takes a free one.")] = 8500,
+    grpc_socket_path: Annotated[Path | None, typer.Option(help="A Unix socket for gRPC beside the port.")] = None,
+    rest_api_port: Annotated[int, typer.Option(min=0, max=65535, help="REST port; 0 serves gRPC alone.")] = 0,
+    rest_api_timeout_in_ms: Annotated[
+        int, typer.Option(min=1, help="How long a caller over REST waits for an answer.")
+    ] = 30_000,
+    rest_api_enable_cors_support: Annotated[
+        bool, typer.Option(help="Let pages of other sites ask over REST, from browsers.")
+    ] = False,
     monitoring_config_file: Annotated[
         Path | None, typer.Option(help="TF Serving's monitoring file; it switches metrics on, on the REST port.")
     ] = None,
@@ -53,6 +65,15 @@ def serve(
             "of --model-base-path and --model."
         ),
     ] = None,
+    model_config_file_poll_wait_seconds: Annotated[
+        float, typer.Option(min=0.0, help="Read --model-config-file anew so often, and apply it; 0 for never.")
+    ] = 0.0,
+    max_num_load_retries: Annotated[
+        int, typer.Option(min=0, help="How often a version that did not load is tried again; a changed one always is.")
+    ] = 5,
+    load_retry_interval_micros: Annotated[
+        int, typer.Option(min=0, help="Pause before a version that did not load is tried again.")
+    ] = 60_000_000,
     allow_version_labels_for_unavailable_models: Annotated[
         bool,
         typer.Option(help="Accept a label for a version that is not loaded; asking for it is NOT_FOUND meanwhile."),
@@ -99,6 +120,8 @@ def serve(
 ) -> None:
     """Serves models over gRPC, and REST if asked, with TF Serving's API; TF Serving's clients need no change.
 
+    Options may be written as TF Serving's: --model_name=x, --enable_batching=true.
+
     The newest version of each model is served, or those of its policy. A version that appears later is loaded and
     warmed up beside the old one and swapped in without losing a request; one that fails is reported and the old one
     stays. Ctrl-C or SIGTERM ends the server after the requests in flight.
@@ -119,15 +142,18 @@ def serve(
         _log_to_terminal()
         _allow_many_connections()
         from serving.request_log.request_log import RequestLog
+        from serving.server.addresses import joined
         from serving.server.app import start_server
         from serving.server.batching_options import BatchingOptions, read_batching_options
         from serving.server.bearer_token import read_token
+        from serving.server.config_file import ConfigFileWatch
         from serving.server.limits import Limits
         from serving.server.model_config import ModelSettings, read_model_config
         from serving.server.options import ServerOptions
+        from serving.server.served_model import LoadRetries
         from serving.server.tls import read_tls
 
-        rest_address = f"0.0.0.0:{rest_api_port}" if rest_api_port else None
+        rest_address = joined(host, rest_api_port) if rest_api_port else None
         batching = _given(batching_parameters_file, read_batching_options)
         options = ServerOptions(
             batching=batching or (BatchingOptions() if enable_batching else None),
@@ -137,8 +163,12 @@ def serve(
             limits=Limits(max_history, max_k, max_rows),
             tls=_given(ssl_config_file, read_tls),
             token=_given(auth_token_file, read_token),
+            load_retries=LoadRetries(max_num_load_retries, load_retry_interval_micros / 1e6),
             labels_for_unavailable=allow_version_labels_for_unavailable_models,
+            socket_path=grpc_socket_path,
             rest_address=rest_address,
+            rest_cors=rest_api_enable_cors_support,
+            rest_timeout_seconds=rest_api_timeout_in_ms / 1000,
             metrics_path=_metrics_path(monitoring_config_file, rest_address),
             request_log=_given(request_log_dir, lambda folder: RequestLog(folder, request_log_sampling_rate)),
         )
@@ -146,9 +176,14 @@ def serve(
             name: ModelSettings(base) for name, base in pairs.items()
         }
         _keep_imports_from_garbage_collection()
-        server = start_server(models, f"0.0.0.0:{port}", options)
-        _announce(server, {name: settings.base for name, settings in models.items()})
-        stopping.wait()
+        server = start_server(models, joined(host, port), options)
+        _announce(server, {name: settings.base for name, settings in models.items()}, host)
+        with ExitStack() as watching:
+            if model_config_file is not None and model_config_file_poll_wait_seconds:
+                reload = partial(server.manager.reload, anywhere=True)
+                watch = ConfigFileWatch(model_config_file, models, model_config_file_poll_wait_seconds, reload)
+                watching.callback(watch.close)
+            stopping.wait()
         say("Stopping: requests in flight may end.")
         server.stop(drain_seconds=drain_seconds)
 
@@ -199,10 +234,13 @@ def _keep_imports_from_garbage_collection() -> None:
     gc.freeze()
 
 
-def _announce(server: "RunningServer", models: dict[str, Path]) -> None:
+def _announce(server: "RunningServer", models: dict[str, Path], host: str) -> None:
+    from serving.server.addresses import is_loopback
+
     for name, base in models.items():
         number = server.manager.served_version(name)
         what = "no version yet, waiting for one" if number is None else f"version {number}"
         say(f"{name}: {what}, from {base}")
     rest = f" and {server.rest.port} (REST)" if server.rest else ""
-    say(f"Listening on port {server.port} (gRPC){rest}, TF Serving's API. Ctrl-C stops.")
+    reached = "which this machine alone reaches (see --host)" if is_loopback(host) else "which other machines may reach"
+    say(f"Listening on port {server.port} (gRPC){rest} of {host}, {reached}, with TF Serving's API. Ctrl-C stops.")

@@ -106,7 +106,7 @@ def start_server(
     with ExitStack() as opened:  # closes what was opened, last first, if a later step fails
         if options.request_log is not None:
             opened.callback(options.request_log.close)
-        manager = ModelManager(_checked(models), options.labels_for_unavailable)
+        manager = ModelManager(_checked(models), options.labels_for_unavailable, options.load_retries)
         batcher = None if options.batching is None else Batcher(options.batching)
         if batcher is not None:
             opened.callback(batcher.close)
@@ -123,6 +123,8 @@ def start_server(
         for taken in sockets:
             opened.callback(taken.close)
         port = _open_port(server, address, options.tls)
+        if options.socket_path is not None:
+            _open_port(server, f"unix:{options.socket_path}", None)
         server.start()
         rest = RestServer(services, sockets, options.tls.rest if options.tls else None) if sockets else None
         return RunningServer(server, port, rest, manager, health, opened.pop_all())
@@ -148,6 +150,7 @@ def _services(manager: ModelManager, batcher: Batcher | None, options: ServerOpt
         options.token,
         min(options.max_rest_body_bytes, options.max_message_bytes),
         options.rest_timeout_seconds,
+        options.rest_cors,
     )
 
 

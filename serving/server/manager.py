@@ -4,13 +4,14 @@ import logging
 import threading
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
+from pathlib import Path
 
 import grpc
 from tensorflow_serving.apis import model_pb2
 
 from serving.server.errors import RequestError
-from serving.server.model_config import ModelConfigError, ModelSettings
-from serving.server.served_model import Lease, ServedModel, State, VersionStatus
+from serving.server.model_config import ModelConfigError, ModelSettings, UnavailableLabelError
+from serving.server.served_model import Lease, LoadRetries, ServedModel, State, VersionStatus
 
 logger = logging.getLogger(__name__)
 
@@ -23,12 +24,19 @@ class ModelManager:
     Args:
         models: settings of each model, by name.
         labels_for_unavailable: whether a label may name a version that is not loaded.
+        retries: of a version that did not load.
     """
 
-    def __init__(self, models: Mapping[str, ModelSettings], labels_for_unavailable: bool = False) -> None:
-        self._models = {name: ServedModel(name, settings) for name, settings in models.items()}
+    def __init__(
+        self,
+        models: Mapping[str, ModelSettings],
+        labels_for_unavailable: bool = False,
+        retries: LoadRetries = LoadRetries(),
+    ) -> None:
+        self._retries = retries
+        self._models = {name: ServedModel(name, settings, retries) for name, settings in models.items()}
         self._labels_for_unavailable = labels_for_unavailable
-        self._roots = {settings.base.resolve().parent for settings in models.values()}
+        self._roots = {_resolved(name, settings.base) for name, settings in models.items()}
         self._listeners: list[Callable[[], None]] = []
         self._reloading = threading.Lock()
         self._watchers: list[threading.Thread] = []
@@ -50,14 +58,16 @@ class ModelManager:
         for model in self._models.values():
             self._start_watching(model)
 
-    def reload(self, models: Mapping[str, ModelSettings]) -> None:
+    def reload(self, models: Mapping[str, ModelSettings], anywhere: bool = False) -> None:
         """Replaces the models and their settings, all together or not at all.
 
         Every model must have a version that loads, and every version that is asked for by number must load. While the
         new versions load, the old ones answer.
 
         Args:
-            models: settings of each model, by name. New directories must lie beside one the server was started with.
+            models: settings of each model, by name.
+            anywhere: whether models may lie in any directory, as whoever runs the server may say. Else a new one must
+                lie in a directory that the server was given by them, or below one.
 
         Raises:
             ModelConfigError: it cannot be applied; nothing has changed.
@@ -68,7 +78,7 @@ class ModelManager:
             prepared: list[tuple[ServedModel, ModelSettings, dict[int, Lease]]] = []
             try:
                 for name, settings in models.items():
-                    model = self._same_model(name, settings) or self._new_model(name, settings)
+                    model = self._same_model(name, settings) or self._new_model(name, settings, anywhere)
                     ready = _prepare(model, settings)
                     prepared.append((model, settings, ready))
                     _check_loaded(model, settings, ready)
@@ -80,6 +90,8 @@ class ModelManager:
             for model, settings, ready in prepared:
                 model.commit(settings, ready)
             self._replace([model for model, _, _ in prepared])
+            if anywhere:
+                self._roots |= {_resolved(name, settings.base) for name, settings in models.items()}
         self._tell_listeners()
 
     def close(self) -> None:
@@ -136,7 +148,7 @@ class ModelManager:
         missing = [(label, number) for label, number in settings.labels.items() if number not in loaded]
         if missing and not self._labels_for_unavailable:
             label, number = missing[0]
-            raise ModelConfigError(
+            raise UnavailableLabelError(
                 f"The label {label!r} of model {name} names version {number}, which is not loaded. Serve that version, "
                 "or allow labels for unavailable models (--allow-version-labels-for-unavailable-models)."
             )
@@ -145,14 +157,14 @@ class ModelManager:
         model = self._models.get(name)
         return model if model is not None and model.settings.base == settings.base else None
 
-    def _new_model(self, name: str, settings: ModelSettings) -> ServedModel:
-        base = settings.base.resolve()
-        if not any(base.is_relative_to(root) for root in self._roots):
+    def _new_model(self, name: str, settings: ModelSettings, anywhere: bool) -> ServedModel:
+        base = _resolved(name, settings.base)
+        if not anywhere and not any(base.is_relative_to(root) for root in self._roots):
             raise ModelConfigError(
                 f"The base path of model {name}, {settings.base}, lies outside of "
                 f"{', '.join(sorted(map(str, self._roots)))}, where the server was started to look for models."
             )
-        return ServedModel(name, settings)
+        return ServedModel(name, settings, self._retries)
 
     def _replace(self, models: list[ServedModel]) -> None:
         before, self._models = self._models, {model.name: model for model in models}
@@ -180,6 +192,13 @@ class ModelManager:
     def _tell_listeners(self) -> None:
         for listener in self._listeners:
             listener()
+
+
+def _resolved(name: str, base: Path) -> Path:
+    try:
+        return base.resolve()
+    except (OSError, RuntimeError) as error:  # RuntimeError is a loop of links
+        raise ModelConfigError(f"The base path of model {name}, {base}, leads nowhere: {error}.") from error
 
 
 def _choice(spec: model_pb2.ModelSpec) -> int | str | None:

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import grpc
 from tensorflow_serving.config import model_server_config_pb2
 
 from serving.server.errors import ServerStartError
@@ -15,7 +16,15 @@ _PLATFORM = "tensorflow"
 
 
 class ModelConfigError(ServerStartError):
-    """A configuration of models that cannot be applied."""
+    """A configuration of models that cannot be applied; `code` is for who asked for it."""
+
+    code = grpc.StatusCode.INVALID_ARGUMENT
+
+
+class UnavailableLabelError(ModelConfigError):
+    """A label names a version that is not loaded."""
+
+    code = grpc.StatusCode.FAILED_PRECONDITION
 
 
 @dataclass(frozen=True)
@@ -87,6 +96,8 @@ def check_name(name: str) -> None:
 def _settings(model: model_server_config_pb2.ModelConfig) -> ModelSettings:
     if not model.base_path:
         raise ModelConfigError(f"Model {model.name} has no base_path: name its directory of versions.")
+    if "\0" in model.base_path:
+        raise ModelConfigError(f"The base_path of model {model.name} holds a NUL, which no path has.")
     if model.model_platform not in ("", _PLATFORM):
         raise ModelConfigError(
             f"Model {model.name} has the platform {model.model_platform!r}; only {_PLATFORM!r} can be served."

@@ -47,7 +47,7 @@ class ModelService(model_service_pb2_grpc.ModelServiceServicer):
             try:
                 self._manager.reload(parse_model_config(request.config))
             except ModelConfigError as error:
-                raise RequestError(grpc.StatusCode.INVALID_ARGUMENT, str(error)) from error
+                raise RequestError(error.code, str(error)) from error
             return model_management_pb2.ReloadConfigResponse(status=status_pb2.StatusProto())
 
 

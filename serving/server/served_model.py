@@ -4,9 +4,10 @@ import logging
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
+from time import monotonic
 
 import grpc
 
@@ -41,6 +42,26 @@ class VersionStatus:
     error_message: str = ""
 
 
+@dataclass(frozen=True)
+class LoadRetries:
+    """How often a version that did not load is tried again while its files stay as they are.
+
+    Attributes:
+        most: times, after the first.
+        pause_seconds: between one and the next.
+    """
+
+    most: int = 5
+    pause_seconds: float = 60.0
+
+
+@dataclass(frozen=True)
+class _Failure:
+    files: Fingerprint
+    tries: int
+    at: float = field(default_factory=monotonic)
+
+
 @dataclass
 class Lease:
     """A loaded version and how many requests use it."""
@@ -54,13 +75,14 @@ class Lease:
 class ServedModel:
     """Serves versions under `<base>/<positive integer>/` as a policy asks.
 
-    A version that fails to load or to warm up is tried again when its files change; meanwhile the next older one takes
-    its place. Removing a directory takes its version out of service; when none that loads is left, those in memory
-    stay.
+    A version that fails to load or to warm up is tried again some times, and when its files change; meanwhile the next
+    older one takes its place. Removing a directory takes its version out of service; when none that loads is left,
+    those in memory stay.
 
     Args:
         name: of the model, for the log.
         settings: where the versions are, and which to serve under which labels.
+        retries: of a version that did not load.
 
     Attributes:
         settings: in force now.
@@ -68,7 +90,7 @@ class ServedModel:
         closed: set once the model has been given up.
     """
 
-    def __init__(self, name: str, settings: ModelSettings) -> None:
+    def __init__(self, name: str, settings: ModelSettings, retries: LoadRetries = LoadRetries()) -> None:
         self.name = name
         self.settings = settings
         self.changing = threading.RLock()
@@ -76,7 +98,8 @@ class ServedModel:
         self._lock = threading.Lock()
         self._loaded: dict[int, Lease] = {}
         self._statuses: dict[int, VersionStatus] = {}
-        self._failed: dict[int, Fingerprint] = {}
+        self._retries = retries
+        self._failed: dict[int, _Failure] = {}
 
     def poll(self) -> None:
         """Looks at the directory once, and loads and swaps if it has to."""
@@ -179,18 +202,25 @@ class ServedModel:
 
     def _load(self, number: int, path: Path) -> Lease | None:
         fingerprint = _fingerprint(path)
-        if self._failed.get(number) == fingerprint:
+        failure = self._failed.get(number)
+        tries = failure.tries if failure is not None and failure.files == fingerprint else 0
+        if failure is not None and tries and not self._may_retry(failure):
             return None
         logger.info("Loading version %d of %s from %s", number, self.name, path)
         self._set_status(number, VersionStatus(State.LOADING))
         try:
             with counting_load(path):
-                return Lease(number, load_warm(path))
+                lease = Lease(number, load_warm(path))
+                self._failed.pop(number, None)
+                return lease
         except ModelLoadError as error:
             logger.error("Version %d of %s is not served: %s", number, self.name, error)
-            self._failed[number] = fingerprint
+            self._failed[number] = _Failure(fingerprint, tries + 1)
             self._set_status(number, VersionStatus(State.END, error.error_code, str(error)))
             return None
+
+    def _may_retry(self, failure: _Failure) -> bool:
+        return failure.tries <= self._retries.most and monotonic() >= failure.at + self._retries.pause_seconds
 
     def _give_back(self, lease: Lease) -> None:
         with self._lock:

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 from pathlib import Path
+from typing import Any
 
 import grpc
 import pytest
@@ -17,9 +18,12 @@ from typer.testing import CliRunner
 
 from dimerec_tf.cli.recommend import recommend
 from dimerec_tf.cli.serve import serve
+from dimerec_tf.cli.tf_serving_form import TfServingForm
 from dimerec_tf.errors import DimeRecError
 from serving.client.client import RecommendClient, RecommendError
 from serving.request_log.files import read_request_log
+from serving.server.options import ServerOptions
+from serving.server.served_model import LoadRetries
 from serving.server_process import free_port
 from tests.serving.running import TIMEOUT, Stubs, until
 from tests.serving.toy import NAME, TOO_LARGE, request
@@ -28,7 +32,7 @@ TOKEN = [("authorization", "Bearer secret")]
 
 app = typer.Typer()
 app.command()(recommend)
-app.command()(serve)
+app.command(cls=TfServingForm)(serve)
 runner = CliRunner()
 
 
@@ -152,7 +156,8 @@ def test_serve_answers_until_it_is_told_to_stop(own_base: Path) -> None:
     assert answers == [("a", "b")]
     assert statuses == [200]
     assert [row.item_ids for row in read_request_log(own_base / "log")] == [("a", "b")]
-    assert f"Listening on port {port} (gRPC) and {rest_port} (REST)" in result.output
+    listening = f"Listening on port {port} (gRPC) and {rest_port} (REST) of 127.0.0.1, which this machine alone reaches"
+    assert listening in result.output
     assert "dimerec: version 1, from" in result.output
     assert signal.getsignal(signal.SIGTERM) is former
 
@@ -244,3 +249,38 @@ def test_importing_the_commands_does_not_import_tensorflow() -> None:
     )
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
     assert run.stdout.strip() == "set()"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "batching"),
+    [
+        (["--model_name=shop", "--model_base_path=.", "--enable_batching"], True),
+        (["--model_name", "shop", "--model_base_path", ".", "--enable_batching=true"], True),
+        (["--model-name=shop", "--model-base-path=.", "--enable_batching=false"], False),
+        (["--model-name", "shop", "--model_base_path=.", "--no-enable-batching"], False),
+    ],
+)
+def test_options_may_be_written_as_tf_servings(
+    arguments: list[str], batching: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    started: list[tuple[dict, str, ServerOptions]] = []
+
+    def start(*given: Any) -> None:
+        started.append(given)
+        raise DimeRecError("enough")
+
+    monkeypatch.setattr("serving.server.app.start_server", start)
+    more = ["--rest_api_port=8501", "--rest_api_timeout_in_ms=5000", "--rest_api_enable_cors_support=true"]
+    more += ["--max_num_load_retries=2", "--load_retry_interval_micros=500000", "--grpc_socket_path=/tmp/x.sock"]
+    result = runner.invoke(app, ["serve", *arguments, *more])
+    assert str(result.exception) == "enough", result.output
+    ((models, address, options),) = started
+    assert list(models) == ["shop"] and address == "127.0.0.1:8500"
+    assert (options.batching is not None) == batching
+    assert (options.rest_address, options.rest_timeout_seconds, options.rest_cors) == ("127.0.0.1:8501", 5.0, True)
+    assert options.load_retries == LoadRetries(2, 0.5) and options.socket_path == Path("/tmp/x.sock")
+
+
+def test_an_option_that_is_not_there_is_still_an_error() -> None:
+    assert runner.invoke(app, ["serve", "--model_nam=x"]).exit_code == 2
+    assert runner.invoke(app, ["serve", "--enable_batching=perhaps"]).exit_code == 2

@@ -127,7 +127,7 @@ def test_a_label_moves_and_its_old_version_goes_without_a_failed_request(three: 
 
 
 def test_models_are_added_and_removed(three: Path, toy_base: Path) -> None:
-    other = three.parent / "other"
+    other = three / "other"
     other.mkdir()
     save_toy(other, 5)
     with serving(three) as stubs, grpc.insecure_channel(stubs.address) as channel:
@@ -146,7 +146,7 @@ def test_models_are_added_and_removed(three: Path, toy_base: Path) -> None:
 
 
 def test_a_model_that_was_added_is_watched(three: Path, frequent_polls: None) -> None:
-    other = three.parent / "other"
+    other = three / "other"
     other.mkdir()
     save_toy(other, 5)
     with serving(three) as stubs:
@@ -169,7 +169,13 @@ VALID = 'config {{ name: "toy" base_path: "{base}" version_labels {{ key: "first
         ([VALID, 'config {{ name: "x" base_path: "/etc" }}'], "/etc, lies outside of"),
         ([VALID, 'config {{ name: "x" base_path: "{base}/../../.." }}'], "lies outside of"),
         ([VALID, 'config {{ name: "x" base_path: "{base}/missing" }}'], "cannot be listed"),
-        ([VALID, 'config {{ name: "x" base_path: "{base}/.." }}'], "no version in"),
+        ([VALID, 'config {{ name: "x" base_path: "{base}/.." }}'], "lies outside of"),
+        ([VALID, 'config {{ name: "x" base_path: "/" }}'], "lies outside of"),
+        ([VALID, 'config {{ name: "x" base_path: "{base}/../beside" }}'], "lies outside of"),
+        ([VALID, 'config {{ name: "x" base_path: "{base}/loop" }}'], "leads nowhere: Symlink loop"),
+        ([VALID, 'config {{ name: "x" base_path: "{base}/out" }}'], "lies outside of"),
+        ([VALID, 'config {{ name: "x" base_path: "{base}/a\\000b" }}'], "holds a NUL"),
+        ([VALID, 'config {{ name: "x" base_path: "{base}/1" }}'], "no version in"),
         ([VALID, 'config {{ name: "x" }}'], "has no base_path"),
         (['config {{ name: "toy" base_path: "{base}" model_platform: "torch" }}'], "'torch'; only 'tensorflow'"),
         (['config {{ name: "toy" base_path: "{base}" logging_config {{}} }}'], "leave it out"),
@@ -194,7 +200,9 @@ def test_a_configuration_that_cannot_be_applied_changes_nothing(
     texts = [model.format(base=changeable_base) for model in models]
     with pytest.raises(grpc.RpcError, match=reason) as caught:
         reload(changeable, *texts)
-    assert caught.value.code() is grpc.StatusCode.INVALID_ARGUMENT
+    is_label = "which is not loaded" in reason
+    expected = grpc.StatusCode.FAILED_PRECONDITION if is_label else grpc.StatusCode.INVALID_ARGUMENT
+    assert caught.value.code() is expected
     assert available(changeable) == [1]
     assert changeable.answered_by("first") == 1
     assert changeable.server.manager.names() == [NAME]
@@ -205,6 +213,9 @@ def changeable_base(tmp_path_factory: pytest.TempPathFactory) -> Path:
     base = tmp_path_factory.mktemp("root") / "models" / "changeable"
     base.mkdir(parents=True)
     save_toy(base, 1)
+    (base / "loop").symlink_to(base / "loop")
+    (base / "out").symlink_to(base.parent)
+    (base.parent / "beside").mkdir()
     return base
 
 

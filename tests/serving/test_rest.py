@@ -1,6 +1,7 @@
 """The REST API: the same answers as over gRPC, in TF Serving's forms."""
 
 import base64
+import gzip
 import json
 import threading
 from collections.abc import Iterator
@@ -236,3 +237,48 @@ def test_a_taken_port_is_refused_and_frees_the_other(toy_server: Stubs, toy_base
     server = start_server({NAME: toy_base}, f"127.0.0.1:{grpc_port}")
     assert server.rest is None
     server.stop(0)
+
+
+def zipped(stubs: Stubs, body: bytes, encoding: str = "gzip") -> requests.Response:
+    return requests.post(url(stubs), data=body, headers={"Content-Encoding": encoding}, timeout=TIMEOUT)
+
+
+def test_a_gzipped_body_is_read(toy_server: Stubs) -> None:
+    body = json.dumps({"instances": [ROW]}).encode()
+    plain = requests.post(url(toy_server), data=body, timeout=TIMEOUT)
+    for encoding in ("gzip", "GZIP", "x-gzip"):
+        assert zipped(toy_server, gzip.compress(body), encoding).json() == plain.json()
+    assert zipped(toy_server, body, "identity").json() == plain.json()
+
+
+@pytest.mark.parametrize(
+    ("body", "encoding", "status", "text"),
+    [
+        (b"{}", "gzip", 400, "The body is no gzip"),
+        (gzip.compress(b"{}" * 99)[:-9], "gzip", 400, "cut off"),
+        (gzip.compress(b"{}") + b"more", "gzip", 400, "goes on after its end"),
+        (gzip.compress(b" " * 20_000_000), "gzip", 413, "larger than 200000 bytes when unpacked"),
+        (b"{}", "br", 400, "only gzip is read"),
+    ],
+)
+def test_a_body_that_cannot_be_unpacked_is_refused(
+    toy_base: Path, body: bytes, encoding: str, status: int, text: str
+) -> None:
+    with serving(toy_base, ServerOptions(max_message_bytes=200_000)) as stubs:
+        code, message = refusal(zipped(stubs, body, encoding))
+    assert code == status
+    assert text in message
+
+
+def test_pages_of_other_sites_may_ask_if_allowed(toy_base: Path, toy_server: Stubs) -> None:
+    origin = {"Origin": "https://shop.example"}
+    with serving(toy_base, ServerOptions(rest_cors=True)) as stubs:
+        asked = requests.options(url(stubs), headers=origin, timeout=TIMEOUT)
+        answers = [asked, post(stubs, {"instances": [ROW]}), post(stubs, {})]
+        assert [answer.status_code for answer in answers] == [204, 200, 400]
+        assert {answer.headers["Access-Control-Allow-Origin"] for answer in answers} == {"*"}
+        assert "POST" in asked.headers["Access-Control-Allow-Methods"]
+        assert requests.options(url(stubs), timeout=TIMEOUT).status_code == 400
+    refused = requests.options(url(toy_server), headers=origin, timeout=TIMEOUT)
+    assert refused.status_code == 400
+    assert "Access-Control-Allow-Origin" not in refused.headers

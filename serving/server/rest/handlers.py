@@ -17,6 +17,7 @@ from tornado.web import Application
 from serving.server.call import Call
 from serving.server.errors import aborting
 from serving.server.observe import REST, FinishedCall
+from serving.server.rest.content_encoding import decoded
 from serving.server.rest.http_call import HttpCall
 from serving.server.rest.json_handler import JsonHandler, NotFoundHandler, Services, model_spec
 from serving.server.rest.json_predict import (
@@ -136,7 +137,9 @@ class PredictHandler(JsonHandler):
 
     def _predict(self, name: str, version: str | None, label: str | None) -> str:
         with _invalid_json_aborting(self._call):
-            document = parse_body(bytes(self._body), max_values(self._services.max_body_bytes))
+            limit = self._services.max_body_bytes
+            body = decoded(bytes(self._body), self.request.headers.get("Content-Encoding", ""), limit)
+            document = parse_body(body, max_values(limit))
             request = predict_pb2.PredictRequest(model_spec=model_spec(name, version, label))
             request.model_spec.signature_name = signature_name(document)
             tensors = request_tensors(document, self._input_infos(request.model_spec))

@@ -9,11 +9,12 @@ from tornado.httputil import HTTPHeaders
 
 
 class CallAborted(Exception):
-    """A service ended the call with a status."""
+    """A service ended the call with a status; the HTTP status is the code's own unless another is given."""
 
-    def __init__(self, code: grpc.StatusCode, details: str) -> None:
+    def __init__(self, code: grpc.StatusCode, details: str, http_status: int | None = None) -> None:
         super().__init__(details)
         self.code = code
+        self.http_status = http_status
 
 
 class HttpCall:

@@ -52,6 +52,7 @@ class Services:
         token: what callers must show; None for no such check.
         max_body_bytes: of a request.
         timeout_seconds: for an answer.
+        cors: whether pages of other sites may ask, see `--rest-api-enable-cors-support`.
     """
 
     manager: ModelManager
@@ -65,6 +66,7 @@ class Services:
     token: BearerToken | None
     max_body_bytes: int
     timeout_seconds: float
+    cors: bool
 
 
 @stream_request_body
@@ -82,6 +84,10 @@ class JsonHandler(RequestHandler):
 
     def prepare(self) -> None:
         self.settings["running"].add(self)
+        if self._services.cors:
+            self.set_header("Access-Control-Allow-Origin", "*")
+            self.set_header("Access-Control-Allow-Methods", "GET, POST, OPTIONS")
+            self.set_header("Access-Control-Allow-Headers", "Content-Type, Content-Encoding, Authorization")
         token = self._services.token
         if token is not None and not token.accepts(self.request.headers.get(HEADER)):
             self._kept_bytes = 0
@@ -113,7 +119,15 @@ class JsonHandler(RequestHandler):
     def malformed(self, *_: str) -> None:
         self.refuse(grpc.StatusCode.INVALID_ARGUMENT, f"Malformed request: {self.request.method} {self.request.path}")
 
-    get = post = put = patch = delete = head = options = malformed
+    get = post = put = patch = delete = head = malformed
+
+    def options(self, *_: str) -> None:
+        """What a browser asks before it sends a page's request."""
+        if self._services.cors and self.request.headers.get("Origin", "").startswith(("http://", "https://")):
+            self.set_status(204)
+            self.finish()
+        else:
+            self.malformed()
 
     def refuse(self, code: grpc.StatusCode, message: str, http_status: int | None = None) -> None:
         """Ends the request with an error; the HTTP status is the code's own unless another is given."""
@@ -161,7 +175,7 @@ class JsonHandler(RequestHandler):
             if error.code is grpc.StatusCode.DEADLINE_EXCEEDED:
                 self._refuse_late()
             else:
-                self.refuse(error.code, str(error))
+                self.refuse(error.code, str(error), error.http_status)
 
     def _refuse_late(self) -> None:
         seconds = self._services.timeout_seconds

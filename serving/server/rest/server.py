@@ -10,6 +10,7 @@ import time
 from tornado.httpserver import HTTPServer
 from tornado.netutil import bind_sockets
 
+from serving.server.addresses import parted
 from serving.server.errors import ServerStartError
 from serving.server.rest.handlers import application
 from serving.server.rest.json_handler import Services
@@ -68,14 +69,15 @@ def listen(address: str) -> list[socket.socket]:
     """Takes a port for a `RestServer`.
 
     Args:
-        address: `host:port`; port 0 takes a free one.
+        address: `host:port`, IPv6 in brackets; port 0 takes a free one.
 
     Raises:
         ServerStartError: the address cannot be used.
     """
-    host, _, port = address.rpartition(":")
+    host, port = parted(address)
     try:
-        return bind_sockets(int(port), host)
+        # Of IPv6, :: alone would leave out IPv4, which gRPC takes with it.
+        return bind_sockets(port, None if host == "::" else host)
     except OSError as error:
         raise ServerStartError(
             f"Cannot listen on {address} for REST ({error.strerror}). If it is in use, choose another port."

@@ -9,6 +9,7 @@ import typer
 from typer.testing import CliRunner
 
 from dimerec_tf.cli.serve import serve
+from dimerec_tf.cli.tf_serving_form import TfServingForm
 from dimerec_tf.environment import VertexContainer
 from dimerec_tf.errors import DimeRecError
 from serving.deploy.container import serve_arguments
@@ -17,7 +18,7 @@ from serving.server.options import ServerOptions
 from tests.serving.deploy.files import DEPLOY, documents
 
 app = typer.Typer()
-app.command()(serve)
+app.command(cls=TfServingForm)(serve)
 
 
 def image() -> list[str]:
