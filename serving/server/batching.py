@@ -14,7 +14,7 @@ import numpy as np
 from serving.server.batching_options import BatchingOptions
 from serving.server.call import Call, too_late
 from serving.server.errors import RequestError
-from serving.server.joining import Arrays, fill_defaults, join, joining_key, padding, row_count, split
+from serving.server.joining import Arrays, fill_defaults, join, joining_key, narrowed, padding, row_count, split
 from serving.server.limits import MAX_PADDING
 
 
@@ -195,7 +195,7 @@ class Batcher:
         if parts is None:
             return False
         for task, part in zip(tasks, parts, strict=True):
-            task.answer.set_result(part)
+            task.answer.set_result(narrowed(part, task.arrays))
         return True
 
 

@@ -4,6 +4,11 @@ from collections.abc import Hashable, Mapping, Sequence
 
 import numpy as np
 
+from dimerec_tf.features import HISTORY
+from serving.server.limits import K
+
+_WIDE_AS_K = ("item_ids", "scores")
+
 Arrays = Mapping[str, np.ndarray]
 
 
@@ -30,10 +35,8 @@ def fill_defaults(arrays: Arrays, defaults: Arrays) -> Arrays:
 def joining_key(arrays: Arrays, pad: bool) -> Hashable | None:
     """Requests of one signature with equal keys may be joined; None for a request that has to run alone.
 
-    Alone run: requests with a scalar input, with inputs of different numbers of rows (such as one row for all), and
-    with numbers that differ between rows. Other requests are joined if their numbers
-    agree, because a model may take a number for the whole batch: a `k` of 3 beside one of 5 would make all answers 5
-    wide.
+    Alone run: requests with a scalar input, without a row, and with inputs of different numbers of rows (such as one
+    row for all). Values may differ, as in TF Serving: each row has its own.
 
     Args:
         arrays: the inputs by alias.
@@ -42,15 +45,10 @@ def joining_key(arrays: Arrays, pad: bool) -> Hashable | None:
     rows = {array.shape[0] if array.ndim else 0 for array in arrays.values()}
     if len(rows) != 1 or 0 in rows:
         return None
-    key: list[Hashable] = []
-    for alias, array in sorted(arrays.items()):
-        if array.dtype == object:
-            key.append((alias, array.ndim if pad else array.shape[1:]))
-        elif (array == array[:1]).all():
-            key.append((alias, array.dtype.str, array.shape[1:], array[0].tobytes()))
-        else:
-            return None
-    return tuple(key)
+    return tuple(
+        (alias, array.dtype.str, array.ndim if pad and array.dtype == object else array.shape[1:])
+        for alias, array in sorted(arrays.items())
+    )
 
 
 def join(requests: Sequence[Arrays], rows: int) -> dict[str, np.ndarray]:
@@ -95,6 +93,21 @@ def split(outputs: Arrays, sizes: Sequence[int], rows: int) -> list[dict[str, np
         {alias: array[end - size : end] for alias, array in outputs.items()}
         for size, end in zip(sizes, ends, strict=True)
     ]
+
+
+def narrowed(outputs: dict[str, np.ndarray], arrays: Arrays) -> dict[str, np.ndarray]:
+    """Of an export's joined answer, the columns that a request would get alone; other answers as they are.
+
+    An export answers with as many columns as the largest `k` of the batch, which may be another request's.
+
+    Args:
+        outputs: the request's rows.
+        arrays: its inputs.
+    """
+    if HISTORY not in arrays or K not in arrays:
+        return outputs
+    widest = int(arrays[K].max())
+    return {alias: array[:, :widest] if alias in _WIDE_AS_K else array for alias, array in outputs.items()}
 
 
 def _stack(arrays: list[np.ndarray]) -> np.ndarray:

@@ -23,5 +23,6 @@ def read_text_config(path: Path, message: M) -> M:
         raise ServerStartError(f"{path} cannot be read: {error}") from error
     except text_format.ParseError as error:
         raise ServerStartError(
-            f"{path} is no {message.DESCRIPTOR.name} in text format (line:column : reason): {error}"
+            f"{path} is no {message.DESCRIPTOR.name} in text format. "
+            f"Error parsing text-format {message.DESCRIPTOR.full_name} (line:column : reason): {error}"
         ) from error

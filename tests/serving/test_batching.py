@@ -185,3 +185,36 @@ def test_closing_computes_what_has_come_and_refuses_the_rest() -> None:
         assert doubled(waiting) == [2]
         assert refusal(one.ask(2)) is grpc.StatusCode.UNAVAILABLE
         assert not one.batcher._lanes and not one.batcher._queued_rows
+
+
+class Adder:
+    """Adds 1 to numbers of any row and keeps every batch."""
+
+    def __init__(self) -> None:
+        self.batches: list[list[float]] = []
+        self.defaults: dict[str, np.ndarray] = {}
+        self.gate = threading.Event()
+
+    def compute(
+        self, arrays: dict[str, np.ndarray], aliases: Sequence[str], seconds: float | None = None
+    ) -> dict[str, np.ndarray]:
+        self.batches.append(arrays["x"].tolist())
+        assert self.gate.wait(TIMEOUT)
+        return {"y": arrays["x"] + 1}
+
+
+def test_numbers_that_differ_are_computed_together() -> None:
+    batcher, adder = Batcher(BatchingOptions(num_batch_threads=1)), Adder()
+    with futures.ThreadPoolExecutor(8) as pool:
+
+        def send(*values: float) -> futures.Future[dict[str, np.ndarray]]:
+            return pool.submit(batcher.run, adder, {"x": np.array(values)}, ["y"], Call())
+
+        first = send(0.0)
+        until(lambda: bool(adder.batches))
+        rest = [send(1.0), send(2.0, 3.0), send(4.0)]
+        until(lambda: batcher.queued_rows == 4)
+        adder.gate.set()
+        assert [each.result(TIMEOUT)["y"].tolist() for each in (first, *rest)] == [[1.0], [2.0], [3.0, 4.0], [5.0]]
+    assert [sorted(batch) for batch in adder.batches] == [[0.0], [1.0, 2.0, 3.0, 4.0]]
+    batcher.close()

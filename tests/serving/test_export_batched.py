@@ -26,9 +26,11 @@ def ask(
     allow: list[str] | None,
     categories: list[str] | None,
     weight: float | None,
+    k: int,
+    seed: int,
 ) -> Recommendation:
-    asked = {"allow": allow, "allow_categories": categories, "diversity_weight": weight}
-    return client.recommend([history], k=20, filter_seen=True, **asked)[0]
+    asked = {"allow": allow, "allow_categories": categories, "diversity_weight": weight, "seed": seed}
+    return client.recommend([history], k=k, filter_seen=True, **asked)[0]
 
 
 @pytest.mark.parametrize("allowed_batch_sizes", [(), (8, 32)])
@@ -40,6 +42,7 @@ def test_joined_answers_are_those_alone(
     allowed = [None if number % 3 else [f"item-{row}" for row in range(1, number + 2)] for number in range(60)]
     categories = [None if number % 4 else ["A", "who?", "C"][: number // 20 + 1] for number in range(60)]
     weights = [None if number % 5 else 0.5 for number in range(60)]
+    ks, seeds = [20 - number % 7 for number in range(60)], [number % 2 for number in range(60)]
     options = BatchingOptions(32, 5000, 10, 2, allowed_batch_sizes, pad_variable_length_inputs=True)
     compute, rows = Signature.compute, []
 
@@ -50,14 +53,14 @@ def test_joined_answers_are_those_alone(
         return compute(self, arrays, aliases, *rest)
 
     with serving(export_base) as stubs, RecommendClient(stubs.address, NAME) as client:
-        alone = [ask(client, *asked) for asked in zip(histories, allowed, categories, weights, strict=True)]
+        alone = [ask(client, *asked) for asked in zip(histories, allowed, categories, weights, ks, seeds, strict=True)]
     monkeypatch.setattr(Signature, "compute", counted)
     with (
         serving(export_base, ServerOptions(batching=options)) as stubs,
         RecommendClient(stubs.address, NAME, timeout_seconds=60) as client,
         futures.ThreadPoolExecutor(20) as pool,
     ):
-        joined = list(pool.map(partial(ask, client), histories, allowed, categories, weights))
+        joined = list(pool.map(partial(ask, client), histories, allowed, categories, weights, ks, seeds))
     assert max(rows) > 1, "nothing was joined"
     for one, other in zip(joined, alone, strict=True):
         assert (one.item_ids, one.cold_start) == (other.item_ids, other.cold_start)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import grpc
 import pytest
+from google.protobuf import descriptor_pb2
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 
@@ -20,12 +21,6 @@ def check(address: str, service: str = "") -> int:
     with grpc.insecure_channel(address) as channel:
         request = health_pb2.HealthCheckRequest(service=service)
         return health_pb2_grpc.HealthStub(channel).Check(request, timeout=TIMEOUT).status
-
-
-@pytest.fixture
-def reflect(toy_server: Stubs) -> Iterator[reflection_pb2_grpc.ServerReflectionStub]:
-    with grpc.insecure_channel(toy_server.address) as channel:
-        yield reflection_pb2_grpc.ServerReflectionStub(channel)
 
 
 @pytest.mark.parametrize("service", ["", NAME])
@@ -87,19 +82,30 @@ def test_a_probe_does_not_wait_behind_requests(own_server: Stubs) -> None:
         call.cancel()
 
 
-def test_reflection_lists_and_describes_the_services(reflect: reflection_pb2_grpc.ServerReflectionStub) -> None:
+@pytest.mark.parametrize("version", ["v1", "v1alpha"])
+def test_reflection_lists_and_describes_the_services(toy_server: Stubs, version: str) -> None:
     asked = [
         reflection_pb2.ServerReflectionRequest(list_services=""),
         reflection_pb2.ServerReflectionRequest(file_containing_symbol="tensorflow.serving.PredictionService"),
+        reflection_pb2.ServerReflectionRequest(file_containing_symbol=f"grpc.reflection.{version}.ServerReflection"),
     ]
-    listed, file = reflect.ServerReflectionInfo(iter(asked), timeout=TIMEOUT)
+    with grpc.insecure_channel(toy_server.address) as channel:
+        ask = channel.stream_stream(
+            f"/grpc.reflection.{version}.ServerReflection/ServerReflectionInfo",
+            reflection_pb2.ServerReflectionRequest.SerializeToString,
+            reflection_pb2.ServerReflectionResponse.FromString,
+        )
+        listed, file, own = ask(iter(asked), timeout=TIMEOUT)
     assert {service.name for service in listed.list_services_response.service} == {
         "grpc.health.v1.Health",
+        "grpc.reflection.v1.ServerReflection",
         "grpc.reflection.v1alpha.ServerReflection",
         "tensorflow.serving.ModelService",
         "tensorflow.serving.PredictionService",
     }
     assert b"MultiInference" in file.file_descriptor_response.file_descriptor_proto[0]
+    (described,) = own.file_descriptor_response.file_descriptor_proto
+    assert descriptor_pb2.FileDescriptorProto.FromString(described).package == f"grpc.reflection.{version}"
 
 
 def test_streams_that_are_left_open_shut_nobody_out(toy_server: Stubs, monkeypatch: pytest.MonkeyPatch) -> None:

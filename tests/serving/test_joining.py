@@ -14,7 +14,7 @@ from tensorflow_serving.apis import predict_pb2
 
 from serving.server.batching_options import BatchingOptions, read_batching_options
 from serving.server.errors import ServerStartError
-from serving.server.joining import fill_defaults, join, joining_key, split
+from serving.server.joining import fill_defaults, join, joining_key, narrowed, split
 from serving.server.options import ServerOptions
 from tests.serving.running import TIMEOUT, Stubs, serving
 from tests.serving.toy import CATALOGUE, request, slow_request
@@ -28,11 +28,23 @@ HISTORY = strings([["a", "b"]])
 
 
 @pytest.mark.parametrize("pad", [False, True])
-def test_equal_numbers_are_joined_and_different_ones_are_not(pad: bool) -> None:
+def test_rows_with_numbers_of_their_own_are_joined_and_other_types_and_shapes_are_not(pad: bool) -> None:
     three = joining_key({"h": HISTORY, "k": np.array([3])}, pad)
-    assert three == joining_key({"h": strings([["c", "d"]] * 2), "k": np.array([3, 3])}, pad)
-    assert three != joining_key({"h": HISTORY, "k": np.array([5])}, pad)
+    assert three == joining_key({"h": strings([["c", "d"]] * 2), "k": np.array([3, 5])}, pad)
+    assert three == joining_key({"h": HISTORY, "k": np.array([5])}, pad)
     assert three != joining_key({"h": HISTORY, "k": np.array([3.0])}, pad)
+    assert three != joining_key({"h": HISTORY, "k": np.array([[3]])}, pad)
+
+
+def test_an_exports_answer_is_as_wide_as_its_own_k() -> None:
+    outputs = {"item_ids": np.ones((2, 5)), "scores": np.ones((2, 5)), "cold_start": np.ones(2)}
+    own = narrowed(outputs, {"history_item_ids": HISTORY, "k": np.array([2, 3])})
+    assert {name: array.shape for name, array in own.items()} == {
+        "item_ids": (2, 3),
+        "scores": (2, 3),
+        "cold_start": (2,),
+    }
+    assert narrowed(outputs, {"k": np.array([2, 3])}) is outputs
 
 
 def test_widths_differ_only_with_padding() -> None:
@@ -45,7 +57,6 @@ def test_widths_differ_only_with_padding() -> None:
     "arrays",
     [
         {"h": strings([["a"], ["b"]]), "k": np.array([3])},
-        {"h": strings([["a"], ["b"]]), "k": np.array([3, 5])},
         {"h": HISTORY, "k": np.array(3)},
         {"h": np.empty([0, 2], object)},
     ],
