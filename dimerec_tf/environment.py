@@ -42,6 +42,15 @@ def reach_this_machine_directly() -> None:
         os.environ[_GRPC_EXCEPTIONS] = f"{of_grpc},{_OWN_ADDRESSES}"
 
 
+def forget_cluster() -> None:
+    """Drops `TF_CONFIG`, for a training that no other process shares.
+
+    One left over would be read all the same: TFX's Trainer leaves the model where another task's is expected, and text
+    that is no JSON ends the training.
+    """
+    os.environ.pop("TF_CONFIG", None)
+
+
 def one_thread_per_operation() -> None:
     """Lets each TensorFlow operation compute in one thread, unless the user chose `TF_NUM_INTRAOP_THREADS`.
 

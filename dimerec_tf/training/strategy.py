@@ -9,6 +9,7 @@ import tensorflow as tf
 
 from dimerec_tf.config import ConfigError
 from dimerec_tf.config_training import StrategyName
+from dimerec_tf.environment import forget_cluster
 from dimerec_tf.errors import DimeRecError
 from dimerec_tf.training.parameter_servers import parameter_server_strategy
 
@@ -34,8 +35,8 @@ class TooLateToJoin(DimeRecError, RuntimeError):
 def build_strategy(name: StrategyName) -> tf.distribute.Strategy:
     """The strategy of a configuration, made once in a process.
 
-    - `one_device`: TensorFlow's default.
-    - `mirrored`: all GPUs of this machine.
+    - `one_device`: TensorFlow's default; a TF_CONFIG that is left over from another training is dropped.
+    - `mirrored`: all GPUs of this machine; the same.
     - `multi_worker`: all GPUs, or the CPU, of each worker in TF_CONFIG. It waits for all workers, and has to be made
       before TensorFlow computes anything.
     - `parameter_server`: variables on the servers in TF_CONFIG, steps on its workers; this is the chief.
@@ -44,13 +45,12 @@ def build_strategy(name: StrategyName) -> tf.distribute.Strategy:
         ConfigError: TF_CONFIG does not say which workers there are and which this is.
         TooLateToJoin: TensorFlow has computed something.
     """
-    if name == "mirrored":
-        return tf.distribute.MirroredStrategy()
     if name == "multi_worker":
         return _multi_worker()
     if name == "parameter_server":
         return parameter_server_strategy(described_cluster(name))
-    return tf.distribute.get_strategy()
+    forget_cluster()
+    return tf.distribute.MirroredStrategy() if name == "mirrored" else tf.distribute.get_strategy()
 
 
 def _multi_worker() -> tf.distribute.Strategy:
