@@ -6,9 +6,10 @@ BIN := $(VENV)/bin
 LOCK := requirements/all.txt
 READY := $(VENV)/.ready-$(shell cat $(LOCK) setup.py scripts/setup_venv.sh 2>/dev/null | cksum | cut -d' ' -f1)
 # Named by what it is made of, like READY.
+AUDIT := $(VENV)/.audit-$(shell cat requirements/audit.txt 2>/dev/null | cksum | cut -d' ' -f1)
 BROWSER := $(VENV)/.browser-$(shell cat requirements/browser/package-lock.json scripts/setup_browser.sh 2>/dev/null | cksum | cut -d' ' -f1)
 
-.PHONY: help setup demo test test-slow lint bench-100k bench-train bench-pipeline bench-serving bench-incremental soak docs config-page dashboard-pictures lock clean
+.PHONY: help setup demo test test-slow lint bench-100k bench-train bench-pipeline bench-serving bench-incremental soak docs config-page dashboard-pictures lock audit sbom licences clean
 
 help: ## Show this list
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-18s %s\n", $$1, $$2}'
@@ -20,6 +21,11 @@ $(READY):
 $(BROWSER): $(READY)
 	@bash scripts/setup_browser.sh $(VENV)
 	@rm -f $(VENV)/.browser-* && touch $@
+
+# An environment of its own, which is not what is looked at.
+$(AUDIT): $(READY)
+	@rm -rf $(VENV)/.audit-* && $(BIN)/uv venv --quiet --python $(BIN)/python $@
+	@$(BIN)/uv pip install --quiet --python $@/bin/python --require-hashes --requirement requirements/audit.txt
 
 setup: $(READY) ## Create .venv from the lock file (the other targets do it themselves)
 
@@ -65,6 +71,15 @@ dashboard-pictures: $(READY) $(BROWSER) ## Take the pictures of docs/dashboard.m
 
 lock: $(READY) ## Resolve the lock files anew from requirements/*.in
 	@bash scripts/lock.sh $(BIN)
+
+audit: $(AUDIT) ## Known faults of the locked packages; Error 1 if there are, Error 69 if it could not be found out
+	@PATH="$$PWD/$(BIN):$$PATH" python scripts/audit.py $(AUDIT)/bin/pip-audit $(LOCK) npm requirements/browser
+
+sbom: $(AUDIT) ## What is installed as CycloneDX, in build/sbom.json; asks nothing of the network
+	@bash scripts/sbom.sh $(AUDIT)/bin/cyclonedx-py $(BIN)
+
+licences: $(READY) ## Write docs/licences.md anew from what the installed packages say
+	@$(BIN)/python scripts/licences.py $(LOCK) docs/licences.md
 
 clean: ## Remove build output (not .venv, not downloads)
 	rm -rf build dist *.egg-info

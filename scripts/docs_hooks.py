@@ -7,7 +7,7 @@ from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files
 from mkdocs.structure.pages import Page
 
-BESIDE = ("CONTRIBUTING.md", "GLOSSARY.md", "CHANGELOG.md")
+BESIDE = ("CONTRIBUTING.md", "GLOSSARY.md", "CHANGELOG.md", "SECURITY.md")
 
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:

@@ -3,8 +3,8 @@
 # Prove the outcome with `make demo test`.
 set -euo pipefail
 bin=$1
-for name in all pipeline serving core; do
-  constraint=(); [ "$name" = all ] || constraint=(--constraint requirements/all.txt)
+for name in all pipeline serving core audit; do
+  constraint=(); [ "$name" = all ] || [ "$name" = audit ] || constraint=(--constraint requirements/all.txt)
   "$bin/uv" pip compile --quiet --python-version 3.10 --no-header --generate-hashes "requirements/$name.in" \
     "${constraint[@]}" --output-file "requirements/$name.txt"
 done

@@ -35,9 +35,12 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_the_site_has_every_page_and_the_docstrings(site: Path) -> None:
     pages = {path.relative_to(ROOT / "docs").with_suffix(".html") for path in (ROOT / "docs").rglob("*.md")}
-    assert pages | {Path("CONTRIBUTING.html"), Path("GLOSSARY.html"), Path("CHANGELOG.html")} <= {
-        path.relative_to(site) for path in site.rglob("*.html")
-    }
+    assert pages | {
+        Path("CONTRIBUTING.html"),
+        Path("GLOSSARY.html"),
+        Path("CHANGELOG.html"),
+        Path("SECURITY.html"),
+    } <= {path.relative_to(site) for path in site.rglob("*.html")}
     assert 'id="dimerec_tf.models.dimerec.DimeRec.query"' in (site / "api/models.html").read_text()
 
 
@@ -65,6 +68,6 @@ def test_what_leads_nowhere_fails_the_build(link: str, said: str, tmp_path: Path
     assert said in result.stderr
 
 
-@pytest.mark.parametrize("name", ["README.md", "CONTRIBUTING.md", "GLOSSARY.md", "CHANGELOG.md"])
+@pytest.mark.parametrize("name", ["README.md", "CONTRIBUTING.md", "GLOSSARY.md", "CHANGELOG.md", "SECURITY.md"])
 def test_pages_beside_docs_link_to_files_that_exist(name: str) -> None:
     assert [link for link in LINK.findall((ROOT / name).read_text()) if not (ROOT / link).exists()] == []
