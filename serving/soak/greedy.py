@@ -6,10 +6,10 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 
 import grpc
-import requests
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 from tensorflow_serving.apis import predict_pb2
 
+from serving.client.access import OPEN
 from serving.soak.exports import NAME, predict_request
 from serving.soak.traffic import DEADLINE_SECONDS, OPTIONS
 
@@ -68,10 +68,11 @@ def send_large(address: str, rest_address: str) -> Iterator[str]:
     """Sends each body and message once; gives a sentence for each wrong answer."""
     for kind, (body, status) in BODIES.items():
         url = f"http://{rest_address}/v1/models/{NAME}:predict"
-        answer = requests.post(url, data=body, timeout=PATIENCE_SECONDS)
+        with OPEN.session() as session:
+            answer = session.post(url, data=body, timeout=PATIENCE_SECONDS)
         if answer.status_code != status or len(answer.text) > _LONGEST_TEXT:
             yield f"A body ({kind}) was answered with {answer.status_code}: {answer.text[:200]}"
-    with grpc.insecure_channel(address, options=OPTIONS) as channel:
+    with OPEN.channel(address, OPTIONS) as channel:
         call = channel.unary_unary(PREDICT)
         for kind, (message, code) in messages().items():
             try:
@@ -95,7 +96,7 @@ def hold_back(address: str) -> Iterator[str]:
         yield reflection_pb2.ServerReflectionRequest(list_services="")
         done.wait()
 
-    with grpc.insecure_channel(address, options=OPTIONS) as channel:
+    with OPEN.channel(address, OPTIONS) as channel:
         calls = [channel.stream_unary(method).future(nothing()) for method in (PREDICT, HEALTH) for _ in range(SILENT)]
         reflect = reflection_pb2_grpc.ServerReflectionStub(channel)
         streams = [reflect.ServerReflectionInfo(one()) for _ in range(5)]
@@ -112,7 +113,7 @@ def hold_back(address: str) -> Iterator[str]:
 def come_late(address: str) -> Iterator[str]:
     """Asks for much in little time."""
     request = predict_request([["item-1"] * 50] * 500, [20] * 500, [["item-2"]] * 500, [True] * 500)
-    with grpc.insecure_channel(address, options=OPTIONS) as channel:
+    with OPEN.channel(address, OPTIONS) as channel:
         call = channel.unary_unary(PREDICT)
         message = request.SerializeToString()
         for late in [call.future(message, timeout=LATE_SECONDS) for _ in range(LATE)]:
