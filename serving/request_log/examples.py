@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import tensorflow as tf
+from google.protobuf.message import DecodeError
 from tensorflow_serving.apis import predict_pb2
 
 from dimerec_tf.features import HISTORY
@@ -101,26 +102,45 @@ def examples(
         yield tf.train.Example(features=tf.train.Features(feature=features))
 
 
+class NotLogged(ValueError):
+    """A record that `examples` did not write, or that holds text which is not UTF-8."""
+
+
 def logged_row(record: bytes) -> LoggedRow:
-    """Reads what `examples` wrote."""
-    features = tf.train.Example.FromString(record).features.feature
+    """Reads what `examples` wrote.
+
+    Raises:
+        NotLogged: it is something else.
+    """
+    try:
+        features = tf.train.Example.FromString(record).features.feature
+    except DecodeError as error:
+        raise NotLogged("it is no tf.Example") from error
+    if not {_MODEL, _VERSION, _TIME} <= features.keys():
+        raise NotLogged(f"it lacks one of {_MODEL}, {_VERSION} and {_TIME}")
 
     def texts(name: str) -> tuple[str, ...]:
-        return tuple(value.decode() for value in features[name].bytes_list.value)
+        try:
+            return tuple(value.decode() for value in features[name].bytes_list.value)
+        except UnicodeDecodeError as error:
+            raise NotLogged(f"its {name} is not UTF-8") from error
 
-    return LoggedRow(
-        history_item_ids=texts(HISTORY),
-        item_ids=texts(ITEMS),
-        scores=tuple(features[SCORES].float_list.value),
-        k=next(iter(features[K].int64_list.value), None),
-        model_name=next(iter(texts(_MODEL))),
-        model_version=features[_VERSION].int64_list.value[0],
-        model_version_label=next(iter(texts(_LABEL)), ""),
-        time_micros=features[_TIME].int64_list.value[0],
-        experiment_bucket=next(iter(texts(_BUCKET)), ""),
-        user_id=next(iter(texts(_USER)), ""),
-        request_id=next(iter(texts(_REQUEST)), ""),
-    )
+    try:
+        return LoggedRow(
+            history_item_ids=texts(HISTORY),
+            item_ids=texts(ITEMS),
+            scores=tuple(features[SCORES].float_list.value),
+            k=next(iter(features[K].int64_list.value), None),
+            model_name=texts(_MODEL)[0],
+            model_version=features[_VERSION].int64_list.value[0],
+            model_version_label=next(iter(texts(_LABEL)), ""),
+            time_micros=features[_TIME].int64_list.value[0],
+            experiment_bucket=next(iter(texts(_BUCKET)), ""),
+            user_id=next(iter(texts(_USER)), ""),
+            request_id=next(iter(texts(_REQUEST)), ""),
+        )
+    except IndexError as error:
+        raise NotLogged(f"one of {_MODEL}, {_VERSION} and {_TIME} is of another kind") from error
 
 
 def _bytes(values: list[bytes]) -> tf.train.Feature:

@@ -1,15 +1,18 @@
 """The files of the request log: gzipped TFRecords that are complete once they bear their name."""
 
+import itertools
 import logging
+import os
 import uuid
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime, timezone
 from pathlib import Path
 from time import monotonic
 
 import tensorflow as tf
 
-from serving.request_log.examples import LoggedRow, logged_row
+from dimerec_tf.whole_files import sync
+from serving.request_log.examples import LoggedRow, NotLogged, logged_row
 
 logger = logging.getLogger(__name__)
 
@@ -21,8 +24,8 @@ _ERRORS = (OSError, tf.errors.OpError)
 class LogFiles:
     """Writes one file after another. For one thread.
 
-    A file is written under a hidden name and renamed when it is complete. One that cannot be written is given up with
-    its rows, and the next is tried `RETRY_SECONDS` later.
+    A file is its owner's alone. It is written under a hidden name, and renamed when it is complete and on the disk. One
+    that cannot be written is given up with its rows, and the next is tried `RETRY_SECONDS` later.
 
     Args:
         directory: of the files; must exist.
@@ -69,7 +72,9 @@ class LogFiles:
             return
         try:
             self._writer.close()
+            sync(self._partial)
             self._partial.rename(self._directory / self._name)
+            sync(self._directory)
         except _ERRORS as error:
             self._give_up(error)
         else:
@@ -84,6 +89,8 @@ class LogFiles:
         now = datetime.now(timezone.utc).strftime("%Y%m%dT%H%M%SZ")
         self._name = f"requests-{now}-{uuid.uuid4().hex[:12]}.tfrecord.gz"
         self._opened = monotonic()
+        # Made here, for its owner alone; TensorFlow keeps what it finds.
+        os.close(os.open(self._partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
         self._writer = tf.io.TFRecordWriter(str(self._partial), "GZIP")
         return self._writer
 
@@ -102,8 +109,55 @@ class LogFiles:
         self._bytes = self._rows = 0
 
 
-def read_request_log(directory: str | Path) -> Iterator[LoggedRow]:
+class LoggedRows(Iterator[LoggedRow]):
+    """The rows of all complete files of a request log, file by file in the order of their start.
+
+    A record that is no row costs that record only, and a file that is damaged what comes behind the damage. Each is
+    named in the log of the program that reads, and at the end how many there were.
+
+    Attributes:
+        bad_records: how many records were no row so far.
+        damaged_files: how many files could not be read to their end so far.
+    """
+
+    def __init__(self, directory: Path) -> None:
+        self.bad_records = self.damaged_files = 0
+        self._directory = directory
+        self._rows = self._read(sorted(directory.glob(FILES)))
+
+    def __next__(self) -> LoggedRow:
+        return next(self._rows)
+
+    def _read(self, files: Sequence[Path]) -> Iterator[LoggedRow]:
+        for file in files:
+            yield from self._rows_of(file)
+        if self.bad_records or self.damaged_files:
+            logger.warning(
+                "Of the request log in %s, %d records were no rows, and %d of %d files could not be read to their end.",
+                self._directory,
+                self.bad_records,
+                self.damaged_files,
+                len(files),
+            )
+
+    def _rows_of(self, file: Path) -> Iterator[LoggedRow]:
+        records = tf.data.TFRecordDataset(str(file), compression_type="GZIP").as_numpy_iterator()
+        for number in itertools.count(1):
+            try:
+                row = logged_row(next(records))
+            except StopIteration:
+                return
+            except tf.errors.OpError as error:
+                logger.warning("%s is damaged behind record %d: %s", file, number - 1, error.message)
+                self.damaged_files += 1
+                return
+            except NotLogged as error:
+                logger.warning("Record %d of %s is no row of a request log: %s", number, file, error)
+                self.bad_records += 1
+            else:
+                yield row
+
+
+def read_request_log(directory: str | Path) -> LoggedRows:
     """The rows of all complete files in a directory, file by file in the order of their start."""
-    files = [str(file) for file in sorted(Path(directory).glob(FILES))]
-    records: Iterable[bytes] = tf.data.TFRecordDataset(files, compression_type="GZIP").as_numpy_iterator()
-    return map(logged_row, records)
+    return LoggedRows(Path(directory))

@@ -30,7 +30,7 @@ class RequestLog:
     """Logs a sample of the answered Predict calls that brought recommendations. It never fails nor delays a call.
 
     Args:
-        directory: of the files; made if it is missing.
+        directory: of the files; made for its owner alone if it is missing.
         sampling_rate: share of the calls that is logged, 0 to 1.
 
     Raises:
@@ -39,7 +39,7 @@ class RequestLog:
 
     def __init__(self, directory: Path, sampling_rate: float) -> None:
         try:
-            directory.mkdir(parents=True, exist_ok=True)
+            directory.mkdir(0o700, parents=True, exist_ok=True)
         except OSError as error:
             raise ServerStartError(f"The request log cannot be written to {directory}: {error}") from error
         self._rate = sampling_rate

@@ -11,15 +11,14 @@ from time import monotonic
 
 import grpc
 
+from dimerec_tf.export import versions
 from serving.server.errors import ModelLoadError, RequestError
-from serving.server.loader import SAVED_MODEL_FILE, LoadedVersion
+from serving.server.loader import LoadedVersion
 from serving.server.metrics import counting_load
 from serving.server.model_config import ModelSettings
 from serving.server.warmup import load_warm
 
 logger = logging.getLogger(__name__)
-
-MAX_VERSION = 2**63 - 1
 
 Fingerprint = frozenset[tuple[str, int, int]]
 
@@ -100,6 +99,7 @@ class ServedModel:
         self._statuses: dict[int, VersionStatus] = {}
         self._retries = retries
         self._failed: dict[int, _Failure] = {}
+        self._repeated: dict[str, str] = {}
 
     def poll(self) -> None:
         """Looks at the directory once, and loads and swaps if it has to."""
@@ -117,7 +117,8 @@ class ServedModel:
         Raises:
             OSError: the directory cannot be listed.
         """
-        found = complete_versions(settings.base)
+        found = versions.complete(settings.base)
+        self._say_repeated(settings.base)
         self._forget_missing(found)
         ready: dict[int, Lease] = {}
         for number in settings.policy.candidates(found):
@@ -240,28 +241,18 @@ class ServedModel:
         with self._lock:
             self._statuses[number] = status
 
+    def _say_repeated(self, base: Path) -> None:
+        repeated = versions.repeated(base)
+        for name, counting in repeated.items() - self._repeated.items():
+            logger.warning("%s is not served: %s has the same number, and counts.", base / name, base / counting)
+        self._repeated = repeated
+
     def _forget_missing(self, found: dict[int, Path]) -> None:
         with self._lock:
             for number in [number for number in self._statuses if number not in found]:
                 self._failed.pop(number, None)
                 if self._statuses[number].state is State.END:
                     del self._statuses[number]
-
-
-def complete_versions(base: Path) -> dict[int, Path]:
-    """The version directories that hold a SavedModel, by number.
-
-    Raises:
-        OSError: the directory cannot be listed.
-    """
-    return {
-        int(entry.name): entry
-        for entry in base.iterdir()
-        if entry.name.isascii()
-        and entry.name.isdigit()
-        and 0 < int(entry.name) <= MAX_VERSION
-        and (entry / SAVED_MODEL_FILE).is_file()
-    }
 
 
 def _fingerprint(path: Path) -> Fingerprint:

@@ -30,7 +30,8 @@ def _export(root: Path, text: str, indexes: tuple[IndexName, ...] = INDEXES) -> 
 
 
 def _names(directory: Path) -> list[str]:
-    return sorted(entry.name for entry in directory.iterdir()) if directory.exists() else []
+    names = (entry.name for entry in directory.iterdir()) if directory.exists() else ()
+    return sorted(name for name in names if name != exporting.LOCK)
 
 
 def test_versions_count_up_and_all_exports_share_the_number(tmp_path: Path, base: Path) -> None:
@@ -70,44 +71,56 @@ def test_a_push_killed_in_the_middle_leaves_no_version_and_the_next_one_succeeds
 ) -> None:
     copies = 0
 
-    def killed(source: Path, target: Path, *further: object, **options: object) -> None:
+    def killed(source: Path, target: Path) -> None:
         nonlocal copies
-        if Path(source).parent == tmp_path / "a":
-            copies += 1
-            if copies == killed_at:
-                target.mkdir(parents=True)
-                shutil.copy(source / "saved_model.pb", target)
-                raise KeyboardInterrupt
-        copytree(source, target, *further, **options)
+        copies += 1
+        if copies == killed_at:
+            target.mkdir(parents=True)
+            shutil.copy(source / "saved_model.pb", target)
+            raise KeyboardInterrupt
+        copy(source, target)
 
-    copytree = shutil.copytree
+    copy = exporting._copy
     export = _export(tmp_path / "a", "a")
-    monkeypatch.setattr(shutil, "copytree", killed)
+    monkeypatch.setattr(exporting, "_copy", killed)
     with pytest.raises(KeyboardInterrupt):
         push(export, base)
     assert not [name for name in _names(base) if name.isdecimal()]
+    assert not list(base.parent.glob(f"*/{exporting.TEMPORARY_PREFIX}*"))
     monkeypatch.undo()
     assert push(export, base) == 1
     assert _names(base) == _names(base.with_name("dimerec_ivf")) == _names(base.with_name("dimerec_scann")) == ["1"]
 
 
-def test_another_model_after_a_killed_push_replaces_nothing(
-    tmp_path: Path, base: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def killed(source: Path, target: Path, version: int) -> None:
-        if source.name == "Format-Serving":
-            raise KeyboardInterrupt
-        publish(source, target, version)
-
-    publish = exporting._publish
-    monkeypatch.setattr(exporting, "_publish", killed)
-    with pytest.raises(KeyboardInterrupt):
-        push(_export(tmp_path / "a", "a"), base)
-    monkeypatch.undo()
+def test_what_a_push_of_an_earlier_release_left_half_is_not_replaced(tmp_path: Path, base: Path) -> None:
+    half = _export(tmp_path / "a", "a")
+    shutil.copytree(index_folder(half, "scann"), base.with_name("dimerec_scann") / "1")
     assert push(_export(tmp_path / "b", "b"), base) == 2
     scann_base = base.with_name("dimerec_scann")
     assert [(scann_base / version / "saved_model.pb").read_text() for version in "12"] == ["a", "b"]
     assert _names(base) == ["2"]
+
+
+def test_a_version_that_was_begun_and_lost_files_is_taken_back(
+    tmp_path: Path, base: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+        patched.setattr(exporting, "_put_in_place", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+        push(_export(tmp_path / "a", "a"), base)
+    shutil.rmtree(base / f"{exporting.TEMPORARY_PREFIX}1")
+    assert push(_export(tmp_path / "b", "b"), base) == 1
+    assert [(base.with_name(name) / "1" / "saved_model.pb").read_text() for name in ("dimerec", "dimerec_ivf")] == [
+        "b",
+        "b",
+    ]
+
+
+def test_a_number_that_is_written_otherwise_counts(tmp_path: Path, base: Path) -> None:
+    export = _export(tmp_path / "a", "a", indexes=())
+    shutil.copytree(export, base / "007")
+    assert push(export, base) == 7, "it is this model"
+    assert push(_export(tmp_path / "b", "b", indexes=()), base) == 8
+    assert _names(base) == ["007", "8"]
 
 
 def test_numbers_go_on_after_one_side_was_emptied(tmp_path: Path, base: Path) -> None:

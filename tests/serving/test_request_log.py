@@ -103,6 +103,50 @@ def test_a_request_id_decides_alone(toy_base: Path, tmp_path: Path) -> None:
     assert len(one) == expected
 
 
+def test_ids_that_are_not_utf8_are_answered_and_cost_their_own_records_only(
+    toy_base: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with serving(toy_base, ServerOptions(request_log=RequestLog(tmp_path, 1.0))) as stubs:
+        for history in ("a", b"\xff", "b"):
+            stubs.predictions.Predict(request([[history]]), timeout=TIMEOUT)
+        body, headers = {"instances": [{"history_item_ids": ["c"]}]}, {"X-Request-Id": b"\xff\xfe"}
+        assert requests.post(url(stubs), json=body, headers=headers, timeout=TIMEOUT).status_code == 200
+    rows = read_request_log(tmp_path)
+    assert [row.history_item_ids for row in rows] == [("a",), ("b",), ("c",)]
+    assert rows.bad_records == 1
+    assert rows.damaged_files == 0
+    assert "is no row of a request log: its history_item_ids is not UTF-8" in caplog.text
+    assert f"Of the request log in {tmp_path}, 1 records were no rows" in caplog.text
+
+
+def test_a_damaged_file_costs_what_is_behind_the_damage_and_other_files_are_read(
+    logged: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (file,) = logged.glob(FILES)
+    records = list(tf.data.TFRecordDataset(str(file), "GZIP").as_numpy_iterator())
+    for number, bad in enumerate([b"no example", tf.train.Example().SerializeToString()]):
+        with tf.io.TFRecordWriter(str(tmp_path / f"requests-{number}.tfrecord.gz"), "GZIP") as writer:
+            for record in (records[0], bad, records[1]):
+                writer.write(record)
+    whole = file.read_bytes()
+    (tmp_path / "requests-2.tfrecord.gz").write_bytes(whole[: len(whole) // 2])
+    shutil.copy(file, tmp_path / "requests-3.tfrecord.gz")
+    rows = read_request_log(tmp_path)
+    read = [row.history_item_ids for row in rows]
+    assert read[:4] == [("a", "é"), ("b",)] * 2 and read[-3:] == [("a", "é"), ("b",), ()]
+    assert (rows.bad_records, rows.damaged_files) == (2, 1)
+    assert "2 records were no rows, and 1 of 4 files could not be read to their end" in caplog.text
+
+
+def test_the_log_is_its_owners_alone(logged: Path, tmp_path: Path) -> None:
+    (file,) = logged.glob(FILES)
+    assert (logged.stat().st_mode & 0o777, file.stat().st_mode & 0o777) == (0o700, 0o600)
+    log = LogFiles(tmp_path, max_bytes=100, max_seconds=1000, count=Counts())
+    log.write([b"x"])
+    assert [entry.stat().st_mode & 0o777 for entry in tmp_path.iterdir()] == [0o600]
+    log.complete()
+
+
 class Counts(dict[str, int]):
     def __call__(self, result: str, rows: int) -> None:
         self[result] = self.get(result, 0) + rows

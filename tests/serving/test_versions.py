@@ -15,7 +15,7 @@ from serving.server.app import start_server
 from serving.server.batching_options import BatchingOptions
 from serving.server.errors import ModelLoadError, ServerStartError
 from serving.server.options import ServerOptions
-from serving.server.served_model import State, complete_versions
+from serving.server.served_model import State, VersionStatus
 from tests.serving.running import TIMEOUT, Stubs, serving, until
 from tests.serving.toy import NAME, save_toy, slow_request
 
@@ -112,13 +112,21 @@ def test_removing_the_newest_goes_back_and_the_last_one_stays(own_server: Stubs,
     assert own_server.answered_by() == 1
 
 
-def test_only_complete_directories_named_by_a_positive_integer_count(tmp_path: Path) -> None:
-    for name in ("1", "12", "0", "-3", ".tmp-3", "4x", "\u0663", str(2**63)):
-        (tmp_path / name).mkdir()
-        (tmp_path / name / "saved_model.pb").touch()
-    (tmp_path / "13").mkdir()
-    (tmp_path / "14").touch()
-    assert sorted(complete_versions(tmp_path)) == [1, 12]
+def test_of_directories_with_one_number_the_last_by_name_is_served_and_the_others_are_named(
+    own_base: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    for name in ("01", "001"):  # before the server has looked
+        (own_base / name).mkdir()
+        (own_base / name / "saved_model.pb").write_bytes(b"no model")
+    with serving(own_base) as stubs:
+        assert stubs.answered_by() == 1
+        assert stubs.server.manager.statuses(NAME) == {1: VersionStatus(State.AVAILABLE)}
+        stubs.server.manager._models[NAME].poll()
+    said = [record.getMessage() for record in caplog.records if "same number" in record.getMessage()]
+    assert sorted(said) == [
+        f"{own_base}/001 is not served: {own_base}/1 has the same number, and counts.",
+        f"{own_base}/01 is not served: {own_base}/1 has the same number, and counts.",
+    ]
 
 
 def test_a_model_without_versions_is_not_found_until_one_comes(tmp_path: Path, frequent_polls: None) -> None:

@@ -27,8 +27,8 @@ def LastPushedModel(
     destination = pusher_pb2.PushDestination()
     proto_utils.json_to_proto(push_destination, destination)
     base = destination.filesystem.base_directory
-    for version in reversed(versions(base)):
-        export = os.path.join(base, str(version))  # noqa: PTH118 - may be a gs:// address
+    for version in reversed(versions(base).values()):
+        export = os.path.join(base, version)  # noqa: PTH118 - may be a gs:// address
         with fileio.open(f"{export}/{RECORD}") as stream:
             config = Config.model_validate(json.load(stream)["config"])
         if measured(config.data.split, config.evaluation) == measured_as:

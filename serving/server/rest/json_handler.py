@@ -11,6 +11,7 @@ import grpc
 from tensorflow_serving.apis import model_pb2
 from tornado.web import RequestHandler, stream_request_body
 
+from dimerec_tf.export.versions import MAX_NUMBER
 from serving.server.bearer_token import HEADER, TOKEN_ASKED, BearerToken
 from serving.server.errors import shortened
 from serving.server.manager import ModelManager
@@ -19,7 +20,6 @@ from serving.server.observe import Observer
 from serving.server.overload import SMALL_BYTES, Gate
 from serving.server.prediction_service import PredictionService
 from serving.server.rest.http_call import CallAborted, HttpCall
-from serving.server.served_model import MAX_VERSION
 
 HELD_BODIES = 16  # of the largest size, which all connections together may have
 _HTTP_STATUS = {
@@ -199,7 +199,7 @@ def model_spec(name: str, version: str | None, label: str | None) -> model_pb2.M
     if label is not None:
         spec.version_label = label
     elif version is not None:
-        if int(version) > MAX_VERSION:
+        if int(version) > MAX_NUMBER:
             raise CallAborted(grpc.StatusCode.INVALID_ARGUMENT, f"Failed to convert version: {version} to numeric.")
         spec.version.value = int(version)
     return spec

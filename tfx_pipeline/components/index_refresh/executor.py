@@ -9,6 +9,7 @@ from tfx.types import artifact_utils
 from tfx.types.artifact import Artifact
 
 from dimerec_tf.errors import DimeRecError
+from dimerec_tf.export import versions
 from dimerec_tf.export.catalogue_changes import read_new_items, read_withdrawn
 from dimerec_tf.export.push import push
 from dimerec_tf.export.recall import HISTORIES
@@ -58,7 +59,7 @@ def newest_version(base: Path) -> Path:
     Raises:
         DimeRecError: there is none.
     """
-    versions = [entry for entry in base.iterdir() if entry.name.isdecimal()] if base.is_dir() else []
-    if not versions:
+    found = versions.complete(base) if base.is_dir() else {}
+    if not found:
         raise DimeRecError(f"{base} holds no version to refresh: push a model first, with `dimerec pipeline run`.")
-    return max(versions, key=lambda entry: int(entry.name))
+    return found[max(found)]
