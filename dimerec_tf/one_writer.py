@@ -13,7 +13,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
-from typing import ClassVar
 
 from dimerec_tf.errors import DimeRecError
 
@@ -24,8 +23,6 @@ LOCK = ".lock"
 
 class InUse(DimeRecError):
     """Another process works there now."""
-
-    exit_code: ClassVar[int] = os.EX_TEMPFAIL
 
 
 class NoDirectory(DimeRecError, OSError):

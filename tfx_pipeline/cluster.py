@@ -18,6 +18,7 @@ from dimerec_tf.code_version import code_version
 from dimerec_tf.config import Config, ConfigError
 from dimerec_tf.config_cluster import ClusterConfig, ResourcesConfig
 from dimerec_tf.config_training import CLUSTERED
+from dimerec_tf.whole_files import write_text
 from tfx_pipeline import container
 from tfx_pipeline.components.sequence_example_gen.component import input_place
 from tfx_pipeline.local_runner import SCHEMA
@@ -128,7 +129,7 @@ def runtime_values(
 def write_spec(spec: PipelineSpec, file: Path) -> None:
     """Writes YAML, which both Kubeflow's client and Vertex's read."""
     file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_text(yaml.safe_dump(MessageToDict(spec), sort_keys=True), encoding="utf-8")
+    write_text(file, yaml.safe_dump(MessageToDict(spec), sort_keys=True))
 
 
 def _set_machines(spec: PipelineSpec, cluster: ClusterConfig, names: list[str], never_cached: Collection[str]) -> None:

@@ -8,7 +8,9 @@ import typer
 
 from dimerec_tf.cli.output import library_noise_in
 from dimerec_tf.cli.presets import load_preset_with_data, require_one_source
+from dimerec_tf.one_writer import alone_in
 from dimerec_tf.terminal import say
+from dimerec_tf.whole_files import write_text
 
 if TYPE_CHECKING:
     from dimerec_tf.evaluation.bench_config import BenchConfig
@@ -47,7 +49,7 @@ def bench(
     Example: dimerec bench --config bench.yaml --output build/bench
     """
     require_one_source(config, preset, log, items)
-    with library_noise_in(output / "bench.log"):
+    with alone_in(output), library_noise_in(output / "bench.log"):
         from dimerec_tf.evaluation.bench_config import load_bench_config
         from dimerec_tf.evaluation.bench_page import markdown_page
         from dimerec_tf.evaluation.bench_report import MODEL_KEYS, report_rows
@@ -57,11 +59,11 @@ def bench(
         settings = load_bench_config(config) if config else _of_preset(preset or "", log, items, seeds)
         results = run_benchmark(settings, output / "runs", say, logs)
         rows = report_rows(settings, results, _command(config, preset, log, items, seeds))
-        (output / "accuracy.json").write_text(json.dumps(rows, indent=2) + "\n")
-        (output / "accuracy.md").write_text(markdown_page(rows))
+        write_text(output / "accuracy.json", json.dumps(rows, indent=2) + "\n")
+        write_text(output / "accuracy.md", markdown_page(rows))
         collected = replace_rows(collect, rows, MODEL_KEYS) if collect else rows
         if page:
-            page.write_text(markdown_page(collected))
+            write_text(page, markdown_page(collected))
     say(markdown_page(rows))
     say(f"Written to {', '.join(str(place) for place in (output, collect, page) if place)}.")
 

@@ -11,6 +11,7 @@ from dimerec_tf.cli.output import library_noise_in
 from dimerec_tf.cli.presets import load_source
 from dimerec_tf.evaluation.json_rows import Row, replaced
 from dimerec_tf.measuring.results import merge_results
+from dimerec_tf.one_writer import alone_in
 from dimerec_tf.terminal import console, say
 
 SECTION = "incremental"
@@ -42,7 +43,7 @@ def bench_incremental(
     """
     settings = load_source(config, preset, log)
     dataset = preset or Path(config or "").stem
-    with library_noise_in(output / "bench.log"):
+    with alone_in(output), library_noise_in(output / "bench.log"):
         from dimerec_tf.evaluation.incremental import Incremental
 
         incremental = Incremental(settings, dataset, new, output / "runs", say)

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from dimerec_tf.cli.output import library_noise_in
+from dimerec_tf.cli.output import library_noise_in, say_moved
 from dimerec_tf.cli.titles import read_titles
 from dimerec_tf.terminal import say
 
@@ -30,7 +30,9 @@ def dashboard(
     metadata = paths.existing_metadata()
     with library_noise_in(paths.log):
         from tfx_pipeline.dashboard.write import write_dashboard
+        from tfx_pipeline.moved import settle_to_read
 
+        say_moved(settle_to_read(paths))
         first = write_dashboard(metadata, output, names)
     say(f"Wrote {first}.")
     if serve:

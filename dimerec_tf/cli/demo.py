@@ -17,6 +17,7 @@ from dimerec_tf.cli.titles import read_titles
 from dimerec_tf.config import Config, load_preset, parse_config
 from dimerec_tf.data.public import DATASET_SHA256
 from dimerec_tf.terminal import console, say
+from dimerec_tf.whole_files import write_text
 
 if TYPE_CHECKING:
     from serving.client.client import RecommendClient
@@ -124,10 +125,7 @@ def _summary(config: Config, outcome: "Outcome", latencies: dict[str, float] | N
 
 
 def _write_summary(workdir: Path, summary: dict[str, Any]) -> None:
-    """Replaces the file at once, so that no program reads half of it or that of an earlier run."""
-    unfinished = workdir / ".summary.json"
-    unfinished.write_text(json.dumps(summary, indent=2) + "\n")
-    unfinished.replace(workdir / "summary.json")
+    write_text(workdir / "summary.json", json.dumps(summary, indent=2) + "\n")
 
 
 def _print_places(config: Config, workdir: Path) -> None:

@@ -10,6 +10,7 @@ from dimerec_tf.cli.presets import load_preset_with_data, require_one_source
 from dimerec_tf.config import Config, load_config, load_preset
 from dimerec_tf.errors import DimeRecError
 from dimerec_tf.figures.names import FigureName
+from dimerec_tf.one_writer import alone_in
 from dimerec_tf.terminal import say
 
 
@@ -45,7 +46,7 @@ def figures(
     settings = _settings(config, preset, log, items, reads_data=wanted != [FigureName.FIG2])
     if epochs:
         settings = settings.model_copy(update={"training": settings.training.model_copy(update={"epochs": epochs})})
-    with library_noise_in(output / "figures.log"):
+    with alone_in(output), library_noise_in(output / "figures.log"):
         from dimerec_tf.figures.drawing import write
         from dimerec_tf.figures.registry import FIGURES
         from dimerec_tf.figures.study import FigureRefused, Study

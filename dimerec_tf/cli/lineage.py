@@ -10,7 +10,7 @@ import typer
 import yaml
 from rich.table import Table
 
-from dimerec_tf.cli.output import AsJson, library_noise_in, metric_table
+from dimerec_tf.cli.output import AsJson, library_noise_in, metric_table, say_moved
 from dimerec_tf.terminal import console, print_json, say
 
 if TYPE_CHECKING:
@@ -33,9 +33,12 @@ def lineage(
     """
     with library_noise_in(Path(os.devnull)):
         from tfx_pipeline.lineage import read_lineage
+        from tfx_pipeline.moved import settle_to_read
         from tfx_pipeline.workdir import Workdir
 
-        found = read_lineage(Workdir(workdir.resolve()).metadata, model_version, name)
+        paths = Workdir(workdir.resolve())
+        say_moved(settle_to_read(paths))
+        found = read_lineage(paths.metadata, model_version, name)
     if as_json:
         print_json(asdict(found))
     else:

@@ -15,6 +15,7 @@ from dimerec_tf.cli.recommend import GRPC_ADDRESS
 from dimerec_tf.environment import silence_native_logs
 from dimerec_tf.errors import DimeRecError
 from dimerec_tf.terminal import console, print_json, progress_bar
+from dimerec_tf.whole_files import write_text
 
 DRAWN = 1000
 
@@ -77,7 +78,7 @@ def loadtest(
     else:
         _print(rows)
     if output:
-        output.write_text(json.dumps(rows, indent=2) + "\n")
+        write_text(output, json.dumps(rows, indent=2) + "\n")
 
 
 def _levels(text: str) -> list[int]:

@@ -78,6 +78,12 @@ class _Notices(logging.Handler):
         self.last = said
 
 
+def say_moved(former: Path | None) -> None:
+    """Says, on standard error, that a workdir was moved, if it was."""
+    if former:
+        say_aside(f"This workdir was moved here from {former}: its runs are found, and the next run repeats all steps.")
+
+
 def metric_table(title: str, metrics: dict[str, dict[str, float]]) -> Table:
     """A row for each model, floors first, a column for each metric, in percent."""
     table = Table(title=title)

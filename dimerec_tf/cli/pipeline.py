@@ -13,13 +13,14 @@ import typer
 from rich.text import Text
 
 from dimerec_tf.cli.cluster import TargetName, compile_spec, require_local, submit
-from dimerec_tf.cli.output import AsJson, library_noise_in, metric_table, stdout_for_programs
+from dimerec_tf.cli.output import AsJson, library_noise_in, metric_table, say_moved, stdout_for_programs
 from dimerec_tf.cli.refresh import refresh
 from dimerec_tf.config import Config, ConfigError, load_config
 from dimerec_tf.config_training import CLUSTERED
 from dimerec_tf.data.items import read_categories
 from dimerec_tf.data.log_files import list_log_files
 from dimerec_tf.errors import VERDICT_IS_NO, DimeRecError
+from dimerec_tf.one_writer import alone_in
 from dimerec_tf.scann_library import require_scann
 from dimerec_tf.terminal import console, print_json, say
 
@@ -109,6 +110,8 @@ def run_pipeline(config: Config, workdir: Path) -> "Outcome":
         LogError: there is no log, which is said before TFX is loaded, or it cannot be used.
         ItemsError: there is an item file that cannot be used; said then, too.
         ScannUnusable: an index needs ScaNN, which cannot be imported; said then, too.
+        InUse: another process runs or refreshes in the workdir; said then, too.
+        MetadataUnusable: the workdir's metadata is damaged, or its artifacts are elsewhere.
         StepFailed: the disk is full, or what an earlier step wrote is damaged.
         ConfigError: `training.strategy` needs TF_CONFIG, and that does not say that this is a task which runs a
             pipeline; also then.
@@ -130,11 +133,13 @@ def run_pipeline(config: Config, workdir: Path) -> "Outcome":
     from tfx_pipeline.workdir import Workdir
 
     paths = Workdir(workdir.resolve())
-    say(f"Loading TFX; its log goes to {paths.log}.")
-    with library_noise_in(paths.log):
+    with alone_in(paths.root), library_noise_in(paths.log):
+        say(f"Loading TFX; its log goes to {paths.log}.")
         from tfx_pipeline.local_runner import run_local
+        from tfx_pipeline.moved import settle
         from tfx_pipeline.outcome import read_outcome
 
+        say_moved(settle(paths))
         with _printing_steps(), _explained(paths.artifacts):
             run_local(config, paths)
         return read_outcome(paths.metadata)

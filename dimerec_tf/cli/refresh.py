@@ -5,9 +5,10 @@ from typing import Annotated
 
 import typer
 
-from dimerec_tf.cli.output import library_noise_in
+from dimerec_tf.cli.output import library_noise_in, say_moved
 from dimerec_tf.config import load_config
 from dimerec_tf.errors import DimeRecError
+from dimerec_tf.one_writer import alone_in
 from dimerec_tf.terminal import say
 
 
@@ -41,11 +42,13 @@ def refresh(
     if add:
         read_new_items(add)
     paths = Workdir(workdir.resolve())
-    say(f"Loading TFX; its log goes to {paths.log}.")
-    with library_noise_in(paths.log):
+    with alone_in(paths.root), library_noise_in(paths.log):
+        say(f"Loading TFX; its log goes to {paths.log}.")
         from dimerec_tf.export.load import read_record
+        from tfx_pipeline.moved import settle
         from tfx_pipeline.refresh import run_refresh
 
+        say_moved(settle(paths))
         version = run_refresh(settings, paths, withdraw, add)
         record = read_record(version).facts
     changes = record["refresh"]

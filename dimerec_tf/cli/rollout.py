@@ -15,6 +15,7 @@ from dimerec_tf.cli.output import AsJson
 from dimerec_tf.environment import silence_native_logs
 from dimerec_tf.errors import DimeRecError
 from dimerec_tf.terminal import print_json, progress_bar, say
+from dimerec_tf.whole_files import write_text
 
 if TYPE_CHECKING:
     from serving.rollout.metrics import Health
@@ -203,4 +204,4 @@ def _save(outcome: "Outcome", path: Path | None) -> None:
     if path is not None and outcome.config is not None:
         from google.protobuf import text_format
 
-        path.write_text(text_format.MessageToString(outcome.config), encoding="utf-8")
+        write_text(path, text_format.MessageToString(outcome.config))

@@ -1,6 +1,5 @@
 """`dimerec train`: a model from a log, without TFX."""
 
-import shutil
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Annotated
@@ -11,7 +10,9 @@ from dimerec_tf.cli.output import library_noise_in
 from dimerec_tf.cli.presets import load_source
 from dimerec_tf.config import Config, ConfigError
 from dimerec_tf.config_training import CLUSTERED
+from dimerec_tf.one_writer import alone_in
 from dimerec_tf.terminal import say
+from dimerec_tf.whole_files import remove_unfinished, whole_directory
 
 if TYPE_CHECKING:
     from dimerec_tf.data.vocabulary import Encoder
@@ -39,12 +40,12 @@ def train(
     settings = load_source(config, preset, log)
     _require_alone(settings)
     path = output / "exact"
-    with library_noise_in(output / "train.log"):
+    with alone_in(output), library_noise_in(output / "train.log"):
         from dimerec_tf.evaluation.bench_runs import KeptRuns
 
         runs = KeptRuns(output / "runs", preset or Path(config or "").stem, settings.data, say, logs)
         trained = runs.trained(settings.name, settings)
-        _replace(path, trained.model, runs.benchmark.encoder, settings)
+        _write(path, trained.model, runs.benchmark.encoder, settings)
     say(f"Trained in {trained.seconds:.1f} s: the model is {path}. Measure it: dimerec evaluate --model {path}")
 
 
@@ -59,14 +60,12 @@ def _require_alone(config: Config) -> None:
         )
 
 
-def _replace(path: Path, model: "SequenceModel", encoder: "Encoder", config: Config) -> None:
-    """Writes the export beside its place and moves it there, so that a kill leaves no half of one."""
+def _write(path: Path, model: "SequenceModel", encoder: "Encoder", config: Config) -> None:
     from dimerec_tf.export.save import save_exact
     from dimerec_tf.retrieval.exact import ModelScorer
 
-    with TemporaryDirectory(dir=path.parent, prefix=".unfinished-") as scratch:
-        vocabulary, export = Path(scratch) / "items.txt", Path(scratch) / path.name
+    remove_unfinished(path.parent)
+    with TemporaryDirectory() as scratch, whole_directory(path) as export:
+        vocabulary = Path(scratch) / "items.txt"
         encoder.save(vocabulary)
         save_exact(ModelScorer(model), vocabulary, config, export)
-        shutil.rmtree(path, ignore_errors=True)
-        export.rename(path)

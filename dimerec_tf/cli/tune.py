@@ -12,7 +12,9 @@ from dimerec_tf.cli.output import library_noise_in
 from dimerec_tf.cli.presets import load_source
 from dimerec_tf.config import with_values
 from dimerec_tf.config_tuning import OBJECTIVE
+from dimerec_tf.one_writer import alone_in
 from dimerec_tf.terminal import console, say
+from dimerec_tf.whole_files import write_text
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -41,7 +43,7 @@ def tune(
     settings = load_source(config, preset, log)
     if trials:
         settings = with_values(settings, {"tuning.trials": trials})
-    with library_noise_in(output / "tune.log"):
+    with alone_in(output), library_noise_in(output / "tune.log"):
         from dimerec_tf.figures.drawing import write
         from dimerec_tf.figures.trials import draw
         from dimerec_tf.tuning.library import library_search
@@ -51,7 +53,7 @@ def tune(
         search.search()
         table = trial_table(search)
         write("trials", table, partial(draw, space=search.tuning.space), output)
-        (output / "best.yaml").write_text(best_config(search).to_yaml())
+        write_text(output / "best.yaml", best_config(search).to_yaml())
     console.print(_printed(table))
     say(f"Written to {output}: best.yaml is the configuration with the best trial's values.")
 

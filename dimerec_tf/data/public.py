@@ -10,6 +10,7 @@ from dimerec_tf.data import movielens
 from dimerec_tf.data.movielens import Normalised, SourceError
 from dimerec_tf.errors import DimeRecError
 from dimerec_tf.suggestions import did_you_mean
+from dimerec_tf.whole_files import sync_tree
 
 INTERACTIONS, ITEMS, SOURCE = "interactions.csv", "items.csv", "source.json"
 DATASET_SHA256 = {"ml-100k": "e4e5345def2837e4b0bc42bea29cb45850cedbeef36e8a49e93945918dbe4b3b"}
@@ -105,6 +106,7 @@ def _store(name: str, source: str, contents: dict[str, bytes], target: Path) -> 
             (fresh / file).write_bytes(content)
         origin = {"source": source, "sha256": {file: sha256(content).hexdigest() for file, content in contents.items()}}
         (fresh / SOURCE).write_text(json.dumps(origin, indent=2) + "\n", encoding="utf-8")
+        sync_tree(fresh)
         if target.exists() and not is_intact(name, target):
             shutil.move(target, Path(scratch) / "damaged")
         try:

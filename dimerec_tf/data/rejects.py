@@ -10,6 +10,7 @@ from typing import IO, Any
 
 from dimerec_tf.data.log_files import NOTICES
 from dimerec_tf.errors import DimeRecError
+from dimerec_tf.whole_files import write_text
 
 MISSING_USER = "missing user id"
 MISSING_ITEM = "missing item id"
@@ -153,5 +154,5 @@ class RejectedRows:
         counts, doubtful = dict(self.counts), dict(self.doubtful)
         summary = Summary(kept, counts, self.cut_users, self.cut_events, self.repeats_kept, doubtful)
         if self.directory:
-            (self.directory / SUMMARY_FILE).write_text(summary.to_json(), encoding="utf-8")
+            write_text(self.directory / SUMMARY_FILE, summary.to_json())
         return summary

@@ -22,6 +22,7 @@ from dimerec_tf.data.log_files import list_log_files
 from dimerec_tf.evaluation.bench_config import BenchConfig, Comparison
 from dimerec_tf.evaluation.benchmark import FLOORS, Benchmark, Run, Trained
 from dimerec_tf.models.registry import build_model
+from dimerec_tf.whole_files import whole_file
 
 Runs = dict[str, list[Run]]
 CODE = code_version(dimerec_tf)  # what was imported, also when files change while a benchmark runs
@@ -155,7 +156,5 @@ def data_hash(data: DataConfig) -> str:
 
 
 def _save(file: Path, **arrays: Any) -> None:
-    """Writes beside the place and moves there, so that a kill leaves no half a file."""
-    temporary = file.with_suffix(".tmp.npz")
-    np.savez(temporary, **arrays)
-    temporary.rename(file)
+    with whole_file(file) as unfinished:
+        np.savez(unfinished, **arrays)

@@ -5,6 +5,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from dimerec_tf.whole_files import write_text
+
 Row = dict[str, Any]
 
 
@@ -16,7 +18,7 @@ def replace_rows(file: Path, rows: Sequence[Row], keys: Sequence[str]) -> list[R
     """
     together = replaced(json.loads(file.read_text()) if file.exists() else [], rows, keys)
     file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_text(json.dumps(together, indent=2) + "\n")
+    write_text(file, json.dumps(together, indent=2) + "\n")
     return together
 
 

@@ -9,7 +9,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from dimerec_tf.config import IndexName
-from dimerec_tf.export.versions import PUBLISHING, directories, read_publishing
+from dimerec_tf.errors import DimeRecError
+from dimerec_tf.export.versions import PUBLISHING, complete, directories, read_publishing
 from dimerec_tf.named_parts import INDEXES
 from dimerec_tf.one_writer import one_at_a_time
 from dimerec_tf.whole_files import UNFINISHED, sync, sync_tree, write_text
@@ -25,7 +26,11 @@ def index_folder(exact: Path, index: IndexName) -> Path:
     return exact.with_name(f"{exact.name}-{index}")
 
 
-def push(exact: Path, base: Path) -> int:
+class NewerVersion(DimeRecError):
+    """A version came while the next one was made from the one before it."""
+
+
+def push(exact: Path, base: Path, follows: int | None = None) -> int:
     """Makes an export, and those with an index beside it, the newest version below `base` and returns its number.
 
     The exact export goes to `<base>/<version>`, those with an index to `<base>_ivf/<version>` and
@@ -41,13 +46,17 @@ def push(exact: Path, base: Path) -> int:
     Args:
         exact: the export that goes to `base`; see `index_folder` for the others, each of which may be missing.
         base: directory of versions; that of an index is its neighbour with the index's name behind an underscore.
+        follows: the version that the export was made from and is to follow.
 
     Raises:
+        NewerVersion: another one is the newest now; nothing was pushed.
         OSError: the disk is full, or a place cannot be written to; no version has come.
     """
     base.parent.mkdir(parents=True, exist_ok=True)
     with one_at_a_time(base.parent / LOCK):
         complete_killed_push(base.parent)
+        if follows is not None and (found := max(complete(base), default=0)) != follows:
+            raise NewerVersion(f"Version {found} came to {base} while version {follows} was worked on: start again.")
         bases = {index: base.with_name(f"{base.name}_{index}") for index in INDEXES}
         _remove_leftovers([base, *bases.values()])
         indexed = [(index_folder(exact, index), target) for index, target in bases.items()]

@@ -12,6 +12,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
+from dimerec_tf.whole_files import whole_file
+
 COLUMN_INCHES = 3.4
 # Okabe and Ito's palette.
 BLUE, ORANGE, GREEN, PURPLE, SKY, BLACK = "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#000000"
@@ -60,6 +62,7 @@ def plain_log_axis(axes: Axes, values: list[float]) -> None:
 def write(name: str, table: pd.DataFrame, draw: Callable[[pd.DataFrame], Figure], output: Path) -> None:
     """Draws a table as `name.png` and writes its numbers beside it as `name.csv`."""
     output.mkdir(parents=True, exist_ok=True)
-    table.to_csv(output / f"{name}.csv", index=False)
-    with matplotlib.rc_context(STYLE):
-        draw(table).savefig(output / f"{name}.png")
+    with whole_file(output / f"{name}.csv") as numbers:
+        table.to_csv(numbers, index=False)
+    with matplotlib.rc_context(STYLE), whole_file(output / f"{name}.png") as picture:
+        draw(table).savefig(picture)

@@ -7,6 +7,8 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
+from dimerec_tf.whole_files import write_text
+
 Rows = dict[str, list[dict[str, Any]]]
 
 
@@ -19,6 +21,6 @@ def measured_alone(file: Path, measure: Callable[..., Rows], *inputs: Any) -> Ro
         with ProcessPoolExecutor(1, get_context("spawn")) as alone:
             rows = alone.submit(measure, *inputs).result()
         file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(json.dumps(rows))
+        write_text(file, json.dumps(rows))
     kept: Rows = json.loads(file.read_text())
     return kept

@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 from dimerec_tf.figures.drawing import STYLE
 from dimerec_tf.measuring.alone import Rows
 from dimerec_tf.measuring.tables import markdown_table
+from dimerec_tf.whole_files import whole_file, write_text
 
 
 class Section(NamedTuple):
@@ -38,7 +39,7 @@ def write_page(page: Path, folder: str, introduction: str, sections: Mapping[str
             continue
         parts += [f"## {section.title}", section.text, markdown_table(rows[key])]
         if section.draw:
-            with matplotlib.rc_context(STYLE):
-                section.draw(rows).savefig(images / f"{key}.png")
+            with matplotlib.rc_context(STYLE), whole_file(images / f"{key}.png") as picture:
+                section.draw(rows).savefig(picture)
             parts.append(f"![{section.title}](images/{folder}/{key}.png)")
-    page.write_text("\n\n".join(parts) + "\n", encoding="utf-8")
+    write_text(page, "\n\n".join(parts) + "\n")

@@ -1,5 +1,6 @@
 """The state of a training on disk, from which a killed one goes on."""
 
+import glob
 import os
 import threading
 import time
@@ -14,12 +15,19 @@ from dimerec_tf.models.base import SequenceModel
 from dimerec_tf.terminal import say
 from dimerec_tf.training.finite import require_finite_weights
 from dimerec_tf.training.strategy import is_chief, sum_of_all
+from dimerec_tf.whole_files import sync
+
+_NO_ROOM = (tf.errors.ResourceExhaustedError, tf.errors.OutOfRangeError)  # a full disk, a limit of a file's size
 
 
 class TrainingStopped(DimeRecError):
     """A training that was told to end, kept its state, and goes on when it is started again."""
 
     exit_code = os.EX_TEMPFAIL
+
+
+class StateNotKept(DimeRecError, OSError):
+    """The state of a training could not be written; the last one is as it was."""
 
 
 class OtherTraining(DimeRecError, ValueError):
@@ -30,7 +38,8 @@ class TrainingCheckpoint(tf.keras.callbacks.Callback):
     """Keeps the state at the end of each epoch, every few minutes between, and when told to stop.
 
     The state is the model with its losses' means and its count of steps, which is the place in the data; the optimizer;
-    and what further parts keep. TensorFlow writes it beside the last one, which it replaces by a rename. It has to be
+    and what further parts keep. TensorFlow writes it beside the last one, which is removed once the new one is on the
+    disk and a rename has told which counts. It has to be
     the last callback, so that an epoch is kept with all that others did at its end. Of several workers the chief writes
     it, no variable of it needs another worker to be read, and all load it from the same directory.
 
@@ -122,7 +131,13 @@ class TrainingCheckpoint(tf.keras.callbacks.Callback):
     def _save(self, stop: bool) -> None:
         require_finite_weights(self.trained)
         if is_chief(self.strategy):
-            self.manager.save()
+            try:
+                self.manager.save(options=tf.train.CheckpointOptions(experimental_write_callbacks=[_sync]))
+            except _NO_ROOM as error:
+                raise StateNotKept(
+                    f"The training's state cannot be written ({error.message}). {self.kept()} Make room, and start the "
+                    "same command again to go on from there."
+                ) from error
         self.saved, self.kept_after = time.monotonic(), self._place()
         if stop:
             raise TrainingStopped(f"Told to stop. {self.kept()} Start the same command again to go on from there.")
@@ -130,3 +145,13 @@ class TrainingCheckpoint(tf.keras.callbacks.Callback):
     def _place(self) -> str:
         epoch, step = divmod(int(self.trained.steps_trained.numpy()), self.steps)
         return f"epoch {epoch}" + (f" and {step} of {self.steps} steps" if step else "")
+
+
+def _sync(checkpoint: str) -> None:
+    """Waits until a checkpoint's files are on the disk, before TensorFlow names it as the one that counts."""
+    if "://" in checkpoint:
+        return
+    directory, name = os.path.split(checkpoint)
+    for file in Path(directory).glob(f"{glob.escape(name)}.*"):
+        sync(file)
+    sync(Path(directory))

@@ -16,6 +16,7 @@ from dimerec_tf.errors import DimeRecError
 from dimerec_tf.evaluation.bench_runs import settings_fingerprint
 from dimerec_tf.training.finite import TrainingDiverged
 from dimerec_tf.tuning.space import hyperparameters
+from dimerec_tf.whole_files import write_text
 
 Validate = Callable[[Config, Path], float]
 
@@ -85,9 +86,7 @@ class Search(BaseTuner):
                 result: dict[str, Any] = {OBJECTIVE: self.validate(config, checkpoint_dir)}
             except TrainingDiverged as error:
                 result = {"diverged": str(error)}
-            temporary = file.with_suffix(".tmp")
-            temporary.write_text(json.dumps(result))
-            temporary.rename(file)  # so that a kill leaves no half a file
+            write_text(file, json.dumps(result))
         shutil.rmtree(checkpoint_dir, ignore_errors=True)
         result = json.loads(file.read_text())
         if "diverged" in result:

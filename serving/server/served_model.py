@@ -72,7 +72,7 @@ class Lease:
 
 
 class ServedModel:
-    """Serves versions under `<base>/<positive integer>/` as a policy asks.
+    """Serves versions under `<base>/<number>/`, see `versions.by_number`, as a policy asks.
 
     A version that fails to load or to warm up is tried again some times, and when its files change; meanwhile the next
     older one takes its place. Removing a directory takes its version out of service; when none that loads is left,

@@ -11,6 +11,7 @@ from dimerec_tf.edge import catching_errors
 from dimerec_tf.environment import silence_native_logs
 from dimerec_tf.measuring.results import merge_results
 from dimerec_tf.terminal import print_json, say_aside
+from dimerec_tf.whole_files import whole_file
 from serving.server_process import free_port
 
 
@@ -36,7 +37,8 @@ def main(
     sections, rows = report(record), per_second(record)
     merge_results(output, sections)
     if seconds_csv:
-        pd.DataFrame(rows).to_csv(seconds_csv, index=False)
+        with whole_file(seconds_csv) as file:
+            pd.DataFrame(rows).to_csv(file, index=False)
     if picture:
         plot(record, rows, picture)
     print_json(sections)

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+from dimerec_tf.whole_files import whole_file
 from serving.soak.report import Record
 
 COLOURS = {
@@ -43,4 +44,5 @@ def plot(record: Record, rows: Sequence[dict[str, float]], file: Path) -> None:
     patches = [Patch(color=colour, alpha=0.25, label=kind) for kind, colour in COLOURS.items() if kind in kinds]
     memory.legend(handles=patches, loc="lower left", ncols=len(patches))
     file.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(file, dpi=130)
+    with whole_file(file) as picture:
+        figure.savefig(picture, dpi=130)

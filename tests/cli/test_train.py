@@ -15,6 +15,7 @@ from dimerec_tf.config import ConfigError
 from dimerec_tf.evaluation.benchmark import Benchmark
 from dimerec_tf.export.load import ExportUnusable
 from dimerec_tf.export.warmup import WARMUP_FILE
+from dimerec_tf.one_writer import InUse, alone_in
 from tests.e2e.small_log import small_config
 from tests.export.served import Served
 
@@ -94,7 +95,7 @@ def test_a_finished_training_is_not_done_again(folder: Path, monkeypatch: pytest
     monkeypatch.setattr(Benchmark, "train", train)
     _done("train", "--config", folder / "shop.yaml", "--output", folder / "model")
     np.testing.assert_array_equal(_served_top_ten(folder / "model" / "exact"), before)
-    assert sorted(entry.name for entry in (folder / "model").iterdir()) == ["exact", "runs", "train.log"]
+    assert sorted(entry.name for entry in (folder / "model").iterdir()) == [".lock", "exact", "runs", "train.log"]
 
 
 def test_exports_are_versions_of_the_same_model_with_warm_up_requests(folder: Path) -> None:
@@ -146,3 +147,23 @@ def test_what_only_a_pipeline_can_do_is_refused(tmp_path: Path, values: dict[str
     result = _dimerec("train", "--config", tmp_path / "config.yaml", "--output", tmp_path / "model")
     assert isinstance(result.exception, ConfigError) and message in str(result.exception)
     assert not (tmp_path / "model").exists()
+
+
+def test_two_trainings_do_not_share_a_place(folder: Path) -> None:
+    with alone_in(folder / "model"):
+        for command in ("train", "tune"):
+            result = _dimerec(command, "--config", folder / "shop.yaml", "--output", folder / "model")
+            assert isinstance(result.exception, InUse) and f"{folder}/model is in use by process" in str(
+                result.exception
+            )
+    assert (folder / "model" / "exact" / "saved_model.pb").exists()
+
+
+def test_a_pipeline_and_a_refresh_do_not_share_a_workdir(folder: Path) -> None:
+    (folder / "gone.txt").write_text("i1\n")
+    with alone_in(folder / "work"):
+        for command in (["run"], ["refresh", "--withdraw", folder / "gone.txt"]):
+            result = _dimerec("pipeline", *command, "--config", folder / "shop.yaml", "--workdir", folder / "work")
+            assert isinstance(result.exception, InUse) and f"{folder}/work is in use by process" in str(
+                result.exception
+            )

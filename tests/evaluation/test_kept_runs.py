@@ -91,8 +91,8 @@ def test_a_killed_training_goes_on_to_the_same_run(
     def kill(*_: object, **__: object) -> None:
         raise _Killed
 
-    def save_or_kill(manager: tf.train.CheckpointManager, *_: object) -> str:
-        return kill() if len(manager.checkpoint.parts[0].epochs) > epochs else save(manager)
+    def save_or_kill(manager: tf.train.CheckpointManager, **options: object) -> str:
+        return kill() if len(manager.checkpoint.parts[0].epochs) > epochs else save(manager, **options)
 
     save = tf.train.CheckpointManager.save
     with monkeypatch.context() as patch, pytest.raises(_Killed):

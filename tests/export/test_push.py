@@ -7,7 +7,7 @@ import pytest
 
 from dimerec_tf.config import IndexName
 from dimerec_tf.export import push as exporting
-from dimerec_tf.export.push import index_folder, push
+from dimerec_tf.export.push import NewerVersion, index_folder, push
 from dimerec_tf.export.warmup import WARMUP_FILE
 
 INDEXES: tuple[IndexName, ...] = ("ivf", "scann")
@@ -113,6 +113,15 @@ def test_a_version_that_was_begun_and_lost_files_is_taken_back(
         "b",
         "b",
     ]
+
+
+def test_what_was_made_from_a_version_is_not_pushed_over_a_newer_one(tmp_path: Path, base: Path) -> None:
+    first, second, of_first = (_export(tmp_path / name, name) for name in "abc")
+    assert push(first, base) == 1
+    assert push(second, base, follows=1) == 2
+    with pytest.raises(NewerVersion, match=f"^Version 2 came to {base} while version 1 was worked on: start again"):
+        push(of_first, base, follows=1)
+    assert _names(base) == ["1", "2"]
 
 
 def test_a_number_that_is_written_otherwise_counts(tmp_path: Path, base: Path) -> None:

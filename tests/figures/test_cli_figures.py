@@ -43,7 +43,7 @@ def test_figure_2_is_drawn_without_a_data_set(tmp_path: Path) -> None:
     )
     assert result.returncode == 0, result.stderr
     assert "Figure 1 of 1: fig2" in result.stdout
-    assert {file.name for file in (tmp_path / "out").iterdir()} == {"fig2.png", "fig2.csv", "figures.log"}
+    assert {file.name for file in (tmp_path / "out").iterdir()} == {".lock", "fig2.png", "fig2.csv", "figures.log"}
     assert not (tmp_path / "cache").exists()
 
 

@@ -2,6 +2,7 @@
 
 import os
 import random
+import resource
 import signal
 import subprocess
 import sys
@@ -16,7 +17,8 @@ import tensorflow as tf
 from dimerec_tf.edge import catching_errors
 from dimerec_tf.evaluation.epoch_record import EpochRecord
 from dimerec_tf.models.base import SequenceModel
-from dimerec_tf.training.checkpoint import OtherTraining, TrainingStopped
+from dimerec_tf.training import checkpoint
+from dimerec_tf.training.checkpoint import OtherTraining, StateNotKept, TrainingStopped
 from dimerec_tf.training.fit import fit
 from tests.small_training import EVERY_STEP, NUM_ITEMS, STEPS, ring, small_config
 
@@ -83,6 +85,43 @@ def test_a_state_that_is_not_in_a_directory_of_this_machine_is_found_again(
     model = fit(small_config(), ring(), NUM_ITEMS, place)
     assert "Resuming training after epoch 1." in capsys.readouterr().out
     _assert_same_weights(model.get_weights(), undisturbed[0].get_weights())
+
+
+def test_a_state_that_does_not_fit_on_the_disk_leaves_the_last_one(
+    undisturbed: tuple[SequenceModel, EpochRecord], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    former = resource.getrlimit(resource.RLIMIT_FSIZE)
+
+    def fill() -> None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (2000, former[1]))
+
+    config = small_config({"checkpoint_minutes": EVERY_STEP})
+    try:
+        with pytest.raises(StateNotKept, match=r"The last state, after epoch 1, is in .*Make room"):
+            fit(config, ring(), NUM_ITEMS, tmp_path, [_AtStep(STEPS + 1, fill)])
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, former)
+    model = fit(config, ring(), NUM_ITEMS, tmp_path)
+    assert "Resuming training after epoch 1." in capsys.readouterr().out
+    _assert_same_weights(model.get_weights(), undisturbed[0].get_weights())
+
+
+def test_a_state_is_on_the_disk_before_it_counts_and_before_the_last_one_goes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    synced: list[tuple[str, str | None, list[str]]] = []
+
+    def sync(path: Path) -> None:
+        there = sorted(file.name for file in tmp_path.glob("ckpt-*.index"))
+        synced.append((path.name, tf.train.latest_checkpoint(str(tmp_path)), there))
+
+    monkeypatch.setattr(checkpoint, "sync", sync)
+    fit(small_config({"epochs": 2}), ring(), NUM_ITEMS, tmp_path)
+    second = [entry for entry in synced if entry[0].startswith("ckpt-2.")]
+    assert sorted(name for name, _, _ in second) == ["ckpt-2.data-00000-of-00001", "ckpt-2.index"]
+    for _, counting, there in second:
+        assert counting == str(tmp_path / "ckpt-1") and there == ["ckpt-1.index", "ckpt-2.index"]
+    assert tf.train.latest_checkpoint(str(tmp_path)) == str(tmp_path / "ckpt-2")
 
 
 def test_seconds_of_an_interrupted_epoch_count_once(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 from dimerec_tf.figures.drawing import BLUE, ORANGE, panels
 from dimerec_tf.measuring.alone import Rows
 from dimerec_tf.measuring.page import Section, write_page
+from dimerec_tf.whole_files import write_text
 
 INTRODUCTION = """# Pipeline: time and memory
 
@@ -32,7 +33,7 @@ def write_report(measured: Rows, results: Path, page: Path) -> None:
         page: Markdown file; the plot goes to `images/pipeline` beside it.
     """
     results.parent.mkdir(parents=True, exist_ok=True)
-    results.write_text(json.dumps(measured["pipeline"], indent=2) + "\n", encoding="utf-8")
+    write_text(results, json.dumps(measured["pipeline"], indent=2) + "\n")
     write_page(page, "pipeline", INTRODUCTION, {"pipeline": Section("Steps", STEPS_TEXT, _draw)}, measured)
 
 

@@ -9,6 +9,7 @@ import tensorflow_model_analysis as tfma
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from plotly.offline import get_plotlyjs
 
+from dimerec_tf.whole_files import write_text
 from tfx_pipeline.dashboard import pages
 from tfx_pipeline.dashboard.facets import facets_page
 from tfx_pipeline.dashboard.policy import new_nonce, policy
@@ -57,7 +58,7 @@ def write_dashboard(metadata_path: Path, output: Path, titles: dict[str, str]) -
         text = templates.get_template(f"{name}.html.jinja").render(
             page=name, title=NAVIGATION[name], run=newest, **_complete(content)
         )
-        (output / f"{name}.html").write_text(text, encoding="utf-8")
+        write_text(output / f"{name}.html", text)
     splits = all_splits(newest.statistics, previous.statistics if previous else None)
     (output / FACETS).write_text(facets_page(splits, nonce), encoding="utf-8")
     return output / INDEX

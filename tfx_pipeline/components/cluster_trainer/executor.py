@@ -18,6 +18,7 @@ from dimerec_tf.errors import DimeRecError
 from dimerec_tf.stop_signals import told_to_stop
 from dimerec_tf.training.checkpoint import TrainingStopped
 from dimerec_tf.training.worker_lost import WorkerLost
+from dimerec_tf.whole_files import write_text
 from tfx_pipeline.cluster_worker import task_file
 
 ERRORS = {error.exit_code: error for error in (TrainingStopped, WorkerLost)}
@@ -45,11 +46,8 @@ class Executor(GenericExecutor):
         """
         task = task_file(Path(json_utils.loads(exec_properties["custom_config"])["checkpoints"]))
         task.parent.mkdir(parents=True, exist_ok=True)
-        written = task.with_suffix(".tmp")
-        written.write_text(
-            json.dumps([jsonify_artifact_dict(input_dict), jsonify_artifact_dict(output_dict), exec_properties])
-        )
-        written.rename(task)
+        asked = [jsonify_artifact_dict(input_dict), jsonify_artifact_dict(output_dict), exec_properties]
+        write_text(task, json.dumps(asked))
         try:
             _run([sys.executable, "-m", "tfx_pipeline.cluster_worker", str(task)])
         finally:

@@ -31,22 +31,24 @@ class Executor(BaseExecutor):
         Raises:
             ChangeRefused: the changes cannot be made.
             ExportUnusable: the newest version is no trained model.
+            NewerVersion: another push came in between.
             DimeRecError: there is no version.
         """
         self._log_startup(input_dict, output_dict, exec_properties)
         base = Path(exec_properties["serving_dir"])
         withdrawn, new_items = exec_properties["withdrawn"], exec_properties["new_items"]
         sampled = sample_sequences(artifact_utils.get_single_uri(input_dict["examples"]), "train", HISTORIES)
+        newest = newest_version(base)
         with TemporaryDirectory() as folder:
             exact = Path(folder) / "export"
             refresh(
-                newest_version(base),
+                newest,
                 read_withdrawn(Path(withdrawn)) if withdrawn else [],
                 read_new_items(Path(new_items)) if new_items else [],
                 [[*history, target] for _, history, target in sampled],
                 exact,
             )
-            version = push(exact, base)
+            version = push(exact, base, follows=int(newest.name))
         pushed = artifact_utils.get_single_instance(output_dict["pushed_model"])
         pushed.set_int_custom_property("pushed", 1)
         pushed.set_string_custom_property("pushed_destination", str(base / str(version)))
