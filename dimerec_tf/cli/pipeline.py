@@ -19,6 +19,7 @@ from dimerec_tf.config import Config, ConfigError, load_config
 from dimerec_tf.config_training import CLUSTERED
 from dimerec_tf.data.items import read_categories
 from dimerec_tf.data.log_files import list_log_files
+from dimerec_tf.data.rejects import SUMMARY_FILE, Summary
 from dimerec_tf.errors import VERDICT_IS_NO, DimeRecError
 from dimerec_tf.one_writer import alone_in
 from dimerec_tf.scann_library import require_scann
@@ -142,6 +143,8 @@ def run_pipeline(config: Config, workdir: Path) -> "Outcome":
         say_moved(settle(paths))
         with _printing_steps(), _explained(paths.artifacts):
             run_local(config, paths)
+        summary = Summary.from_json((paths.rejected / SUMMARY_FILE).read_text(encoding="utf-8"))
+        say(f"The log: {summary.sentence()}")
         return read_outcome(paths.metadata)
 
 

@@ -17,14 +17,17 @@ def feature_types(file: str, packed: bool) -> dict[str, tf.DType]:
     """The features of the first records of a file, `packed` with gzip or not; float32 is too coarse for most times.
 
     Raises:
-        ValueError: the file cannot be read.
+        ValueError: the file cannot be read, or a feature is of several types.
     """
-    types = {}
+    types: dict[str, tf.DType] = {}
     with _readable():
         for record in _records(file, packed).take(SNIFFED_RECORDS).as_numpy_iterator():
             for name, feature in tf.train.Example.FromString(record).features.feature.items():
                 if feature.WhichOneof("kind"):
-                    types[name] = _TYPES[feature.WhichOneof("kind")]
+                    kind = _TYPES[feature.WhichOneof("kind")]
+                    if types.setdefault(name, kind) != kind:
+                        found = f"{types[name].name} in one record and {kind.name} in another"
+                        raise ValueError(f"feature {name!r} is {found}, write all alike")
     return dict(sorted(types.items()))
 
 

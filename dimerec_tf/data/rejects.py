@@ -62,6 +62,17 @@ class Summary:
     def num_rejected(self) -> int:
         return sum(self.rejected.values())
 
+    def sentence(self) -> str:
+        """What people read about it."""
+        parts = [f"{self.kept:,} events"]
+        if self.repeats_kept:
+            parts.append(f"{self.repeats_kept:,} of them with the user, item and time of another (data.repeats: keep)")
+        if self.rejected:
+            parts.append(f"set aside: {reasons_text(self.rejected)}")
+        if self.cut_events:
+            parts.append(f"cut off: {self.cut_events:,} of {self.cut_users:,} users beyond data.max_user_events")
+        return "; ".join(parts)
+
     def to_json(self) -> str:
         values: dict[str, Any] = {
             "rows_read": self.kept + self.num_rejected + self.cut_events,
@@ -96,12 +107,12 @@ class Summary:
         total = self.kept + self.num_rejected + self.cut_events
         if self.num_rejected <= max_bad_fraction * total:
             return
-        reasons = ", ".join(f"{count:,} {reason}" for reason, count in sorted(self.rejected.items()))
         place = f"; see {where}/{REJECTED_FILE}" if where else ""
         repeats = " data.repeats: keep keeps the duplicates." if DUPLICATE in self.rejected else ""
         raise TooManyBadRows(
-            f"{self.num_rejected:,} of {total:,} rows ({self.num_rejected / total:.2%}) were set aside ({reasons}), "
-            f"more than data.max_bad_fraction, {max_bad_fraction:.2%}, allows{place}.{repeats}"
+            f"{self.num_rejected:,} of {total:,} rows ({self.num_rejected / total:.2%}) were set aside "
+            f"({reasons_text(self.rejected)}), more than data.max_bad_fraction, {max_bad_fraction:.2%}, allows{place}."
+            f"{repeats}"
         )
 
 
@@ -156,3 +167,8 @@ class RejectedRows:
         if self.directory:
             write_text(self.directory / SUMMARY_FILE, summary.to_json())
         return summary
+
+
+def reasons_text(reasons: Mapping[str, int]) -> str:
+    """How many rows were set aside for which reason."""
+    return ", ".join(f"{count:,} {reason}" for reason, count in sorted(reasons.items()))

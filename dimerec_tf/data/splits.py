@@ -12,7 +12,7 @@ from dimerec_tf.config_data import DataConfig, SplitConfig
 from dimerec_tf.data.boundaries import TimeCounts, resolve_boundaries
 from dimerec_tf.data.log_reader import EventBatch, LogError, read_log
 from dimerec_tf.data.protocols import UserEvents, UserExample, split_between_users, split_user
-from dimerec_tf.data.rejects import RejectedRow, RejectedRows, Summary
+from dimerec_tf.data.rejects import RejectedRow, RejectedRows, Summary, reasons_text
 from dimerec_tf.data.times import join_times
 from dimerec_tf.data.user_events import latest, settle_user
 
@@ -77,8 +77,7 @@ def load_splits(data: DataConfig, rejected_dir: str | Path | None = None) -> Spl
 
 def no_events(path: str, rejected: dict[str, int]) -> LogError:
     """The error for a log of which nothing can be used."""
-    reasons = ", ".join(f"{count:,} {reason}" for reason, count in sorted(rejected.items())) or "none"
-    return LogError(f"The log {path} has no valid event; rows set aside: {reasons}.")
+    return LogError(f"The log {path} has no valid event; rows set aside: {reasons_text(rejected) or 'none'}.")
 
 
 def no_examples(data: DataConfig, name: str) -> LogError:

@@ -57,7 +57,9 @@ class KeptRuns:
     def benchmark(self) -> Benchmark:
         """The log, split and encoded."""
         self.say(f"{self.dataset}: reading {self.data.path}")
-        return Benchmark(self.data)
+        benchmark = Benchmark(self.data)
+        self.say(f"{self.dataset}: {benchmark.summary.sentence()}")
+        return benchmark
 
     def run(self, name: str, config: Config) -> Run:
         """A model's accuracy; `name` is what people call the model."""

@@ -70,7 +70,7 @@ class Benchmark:
         for name in SPLIT_NAMES:
             if not getattr(splits, name):
                 raise no_examples(data, name)
-        self.data, self.eval, self.test = data, splits.eval, splits.test
+        self.data, self.summary, self.eval, self.test = data, splits.summary, splits.eval, splits.test
         self.learn_from(splits.train)
 
     def learn_from(self, examples: list[UserExample]) -> None:

@@ -1,11 +1,10 @@
 """A warm start against the model it starts from and a training from scratch, on one log that has grown."""
 
-import math
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -49,23 +48,24 @@ class EventByEvent(Benchmark):
         users, times = load_users(data, RejectedRows(None))
         boundaries = resolve_boundaries(data.split, times)
         self.eval = _next_events(users, boundaries.eval_from, boundaries.test_from)
-        self.test = _next_events(users, boundaries.test_from, math.inf)
+        self.test = _next_events(users, boundaries.test_from, None)
         if without:
             training = [user.times[: np.searchsorted(user.times, boundaries.eval_from)] for user in users]
             now = TimeCounts.of(np.concatenate(training)).quantile(1 - without)
             self.learn_from(_training_before(users, now))
 
 
-def _next_events(users: Sequence[UserEvents], start: float, end: float) -> list[UserExample]:
+def _next_events(users: Sequence[UserEvents], start: Any, end: Any | None) -> list[UserExample]:
     """Every event in `[start, end)` as a target, but a user's first one, which nothing comes before."""
     examples = []
     for user in users:
-        first, last = np.searchsorted(user.times, [start, end]).tolist()
+        first = int(np.searchsorted(user.times, start))
+        last = len(user.times) if end is None else int(np.searchsorted(user.times, end))
         examples += [UserExample(user.user_id, user.items[:at], [user.items[at]]) for at in range(max(first, 1), last)]
     return examples
 
 
-def _training_before(users: Sequence[UserEvents], now: float) -> list[UserExample]:
+def _training_before(users: Sequence[UserEvents], now: Any) -> list[UserExample]:
     ends = [int(np.searchsorted(user.times, now)) for user in users]
     return [
         UserExample(user.user_id, user.items[: end - 1], user.items[end - 1 : end])

@@ -300,6 +300,14 @@ def test_records_of_another_schema_are_refused(tmp_path, event, message):
         read(records(tmp_path / "log.tfrecord", event))
 
 
+@pytest.mark.parametrize("whole", [1, 200])
+def test_a_feature_of_two_types_is_refused(tmp_path, whole):
+    event = {"user_id": [b"u"], "item_id": [b"a"], "timestamp": [1]}
+    file = records(tmp_path / "log.tfrecord", *[event] * whole, {**event, "timestamp": [1.5]})
+    with pytest.raises(LogError, match=r"cannot be read: .*(is int64 in one record and float32|types don't match)"):
+        read(file)
+
+
 @pytest.mark.parametrize("name", ["log.tfrecord", "log.tfrecord.gz"])
 @pytest.mark.parametrize("damage", [lambda content: content[: len(content) // 2], lambda content: b"x" * 40 + content])
 def test_damaged_records_are_refused_in_one_sentence(tmp_path, name, damage):

@@ -17,6 +17,9 @@ from dimerec_tf.data.periods import Periods
         ([1e9, 1e9 + 1], ["1 of 2: 2001-09-09 to 2001-09-09", "2 of 2: 2001-09-09 to 2001-09-09"]),
         ([10**12], ["1 of 1: 2001-09-09 to 2001-09-09"]),
         ([10**15], ["1 of 1: 2001-09-09 to 2001-09-09"]),
+        # the last nanosecond of a day, which as a 64-bit float is the next day
+        ([1767484799999999999], ["1 of 1: 2026-01-03 to 2026-01-03"]),
+        ([np.datetime64(1767484799999999999, "ns")], ["1 of 1: 2026-01-03 to 2026-01-03"]),
         ([], []),
     ],
 )

@@ -119,6 +119,47 @@ def test_boundaries_from_one_on_are_timestamps():
     assert resolve_boundaries(SplitConfig(kind="global_time", eval_from=0.5, test_from=90), times) == Boundaries(50, 90)
 
 
+NANOSECOND = 1_767_225_600_000_000_001
+
+
+def moments(*nanoseconds: int) -> TimeCounts:
+    return TimeCounts.of(np.array(nanoseconds).view("M8[ns]"))
+
+
+@pytest.mark.parametrize(
+    ("events", "boundaries"),
+    [
+        (TimeCounts.of(np.array([NANOSECOND - 1, NANOSECOND, NANOSECOND + 1])), (NANOSECOND, NANOSECOND + 1)),
+        (TimeCounts.of(np.array([1, 10, 20])), (9.5, 10.5)),
+        (moments(0, 1_500_000_000, 3 * 10**9), (1.5, 3)),
+        (moments(0, NANOSECOND, NANOSECOND + 10**9), (1_767_225_600, 1_767_225_601)),
+    ],
+)
+def test_boundaries_are_exact(events, boundaries):
+    """One event before the evaluation period, one in it, and one behind it."""
+    split = SplitConfig(kind="global_time", eval_from=boundaries[0], test_from=boundaries[1])
+    found = resolve_boundaries(split, events)
+    assert np.searchsorted(events.times, [found.eval_from, found.test_from]).tolist() == [1, 2]
+    assert found.eval_from.dtype == events.times.dtype
+
+
+@pytest.mark.parametrize(
+    ("events", "message"),
+    [
+        (TimeCounts.of(np.array([1_700_000_000, 1_800_000_000])), r"go from 1700000000 to 1800000000: .*in their unit"),
+        (
+            TimeCounts.of(np.array(["2026-01-01", "2026-02-01"], "M8[ns]")),
+            r"go from 2026-01-01T00:00:00Z to 2026-02-01T00:00:00Z: .* in seconds since 1970 UTC\.",
+        ),
+    ],
+)
+@pytest.mark.parametrize("value", [1_750_000_000_000, 5, 10**30])
+def test_a_boundary_in_another_unit_than_the_log_is_refused(events, message, value):
+    split = SplitConfig(kind="global_time", eval_from=0.5, test_from=value)
+    with pytest.raises(ConfigError, match=rf"data\.split\.test_from is {value}, and the log's times {message}"):
+        resolve_boundaries(split, events)
+
+
 @pytest.mark.parametrize(("eval_from", "test_from", "message"), [(-0.1, 0.5, "quantile"), (0.8, 0.9, "no event lies")])
 def test_boundaries_that_cannot_split_are_refused(eval_from, test_from, message):
     split = SplitConfig(kind="global_time", eval_from=eval_from, test_from=test_from)

@@ -47,6 +47,20 @@ def test_every_later_event_is_asked_for_with_what_its_user_did_before(tmp_path: 
         ]
 
 
+def test_moments_are_cut_as_numbers_are(tmp_path: Path) -> None:
+    (tmp_path / "numbers.csv").write_text(LOG)
+    header, *lines = LOG.splitlines()
+    events = [line.rpartition(",") for line in lines]
+    rows = [f"{event},2026-01-01T00:00:00.{int(time):09}Z" for event, _, time in events]
+    (tmp_path / "moments.csv").write_text("\n".join([header, *rows]))
+    split = SplitConfig(kind="global_time", eval_from=0.5, test_from=0.75)
+    numbers, moments = (
+        EventByEvent(DataConfig(path=str(tmp_path / name), split=split), 0.5) for name in ("numbers.csv", "moments.csv")
+    )
+    assert (moments.eval, moments.test) == (numbers.eval, numbers.test) and moments.eval and moments.test
+    assert moments.encoder.ids == numbers.encoder.ids
+
+
 @pytest.fixture(scope="module")
 def row(tmp_path_factory: pytest.TempPathFactory) -> dict[str, object]:
     root = tmp_path_factory.mktemp("incremental")

@@ -13,6 +13,7 @@ from dimerec_tf.config_data import DataConfig
 from dimerec_tf.data.log_reader import LogError
 from dimerec_tf.data.protocols import UserExample
 from tests.tfx_pipeline.test_sequence_example_gen import BEAM_ARGS, Output
+from tfx_pipeline.components.sequence_example_gen import query
 from tfx_pipeline.components.sequence_example_gen.query import QueryDriver, QueryExampleGen, QueryExecutor, last_day
 from tfx_pipeline.components.sequence_example_gen.reports import SPANS
 
@@ -56,6 +57,19 @@ def test_rows_become_sequences_of_the_last_day_that_has_ended(tmp_path, monkeypa
     (span,) = json.loads(output.examples.get_string_custom_property(SPANS))
     assert (span["span"], span["events"]) == (last_day(), 5)
     assert "missing item id" in (output.rejected / "rejected.jsonl").read_text()
+
+
+def test_times_of_a_query_are_compared_and_read_like_those_of_files(tmp_path, monkeypatch):
+    """BigQuery's text of a TIMESTAMP; one float among whole numbers; text beside numbers in another batch."""
+    texts = [{**row, "timestamp": f"{row['timestamp']:%Y-%m-%d %H:%M:%S} UTC"} for row in ROWS]
+    assert run(tmp_path / "texts", texts, monkeypatch, []).split("test") == [UserExample("u", ["1", "2", "3"], ["4"])]
+    nanoseconds = [{**row, "timestamp": 1.7e18} for row in ROWS]
+    with pytest.raises(LogError, match=r"the query's rows has 64-bit floats like 1\.7e\+18 in row \d and row \d"):
+        run(tmp_path / "floats", nanoseconds, monkeypatch, [])
+    monkeypatch.setattr(query, "BATCH_ROWS", 1)
+    mixed = [*ROWS, {"user_id": "u", "item_id": 9, "timestamp": 1_767_225_600}]
+    with pytest.raises(LogError, match=r"a date and time in row 1 .* a number in row 1 \(1767225600\)"):
+        run(tmp_path / "mixed", mixed, monkeypatch, [])
 
 
 def test_a_query_without_a_column_is_refused(tmp_path, monkeypatch):
