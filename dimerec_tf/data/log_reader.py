@@ -225,7 +225,7 @@ def _as_text(column: pa.Array, name: str) -> pa.Array:
             f"column {name!r} has type {kind}, ids must be text or whole numbers: write it as whole numbers, which may "
             "have gaps (pandas calls them Int64), or as text"
         )
-    textual = (pa.types.is_string, pa.types.is_large_string, pa.types.is_binary, pa.types.is_integer)
+    textual = (pa.types.is_string, pa.types.is_large_string, pa.types.is_binary, pa.types.is_integer, pa.types.is_null)
     if not any(matches(kind) for matches in textual):
         raise ValueError(f"column {name!r} has type {kind}, ids must be text or whole numbers")
     return column.cast(pa.string())
