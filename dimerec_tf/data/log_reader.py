@@ -18,6 +18,7 @@ from dimerec_tf.data.doubtful_ids import doubts_about
 from dimerec_tf.data.file_contents import READ_ERRORS, Kind, Readable, contents_of
 from dimerec_tf.data.log_files import NOTICES, LogError, find_log_files, is_parquet_name, is_records_name
 from dimerec_tf.data.parquet import open_parquet
+from dimerec_tf.data.parquet_batches import read_batches
 from dimerec_tf.data.rejects import (
     BAD_TIME,
     BROKEN_ITEM,
@@ -163,7 +164,7 @@ def _parquet_blocks(file: str, stream: IO[bytes], data: DataConfig) -> Iterator[
     names = parquet.schema_arrow.names
     wanted = [names[i] for i in _find_columns(file, names, data)]
     first_row = 1
-    for batch in parquet.iter_batches(PARQUET_BATCH_ROWS, columns=wanted, use_threads=False):
+    for batch in read_batches(parquet, stream, wanted, PARQUET_BATCH_ROWS):
         columns = [_plain(batch.column(batch.schema.names.index(name))) for name in wanted]
         ids = [_as_text(column, name) for column, name in zip(columns[:2], wanted[:2], strict=True)]
         yield _Block(np.arange(first_row, first_row + batch.num_rows), [*ids, columns[2]], [])
