@@ -19,15 +19,15 @@ _PYTHON_TYPE = b"arrow.py_extension_type"
 pyarrow_hotfix.install()  # does nothing a second time, or where pyarrow needs none
 
 
-def open_parquet(stream: IO[bytes]) -> pq.ParquetFile:
-    """Opens a file to read.
+def open_parquet(stream: IO[bytes], int96_unit: str | None = None) -> pq.ParquetFile:
+    """Opens a file to read; timestamps of type INT96 come in nanoseconds, or in another unit.
 
     Raises:
         ValueError: a column is of a Python type.
         pyarrow.ArrowException: it is no Parquet file, or damaged.
     """
     try:
-        file = pq.ParquetFile(stream)
+        file = pq.ParquetFile(stream, coerce_int96_timestamp_unit=int96_unit)
     except RuntimeError as error:  # of the hotfix, whose text shows the pickle
         raise ValueError(CARRIES_PYTHON) from error
     if _PYTHON_TYPE in b64decode((file.metadata.metadata or {}).get(b"ARROW:schema", b"")):  # pyarrow from 21 on

@@ -1,17 +1,18 @@
 """Columns of a Parquet file in batches, with the timestamps that it has."""
 
 from collections.abc import Iterator
-from typing import IO
+from typing import IO, Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 from numpy.typing import NDArray
+
+from dimerec_tf.data.parquet import open_parquet
 
 _LIMIT = (2**63 - 1) // 1000  # microseconds that 64 bits of nanoseconds hold
 
 
-def read_batches(file: pq.ParquetFile, stream: IO[bytes], columns: list[str], rows: int) -> Iterator[pa.RecordBatch]:
+def read_batches(file: Any, stream: IO[bytes], columns: list[str], rows: int) -> Iterator[pa.RecordBatch]:
     """Reads an open file, `rows` at a time.
 
     INT96, the timestamps of older Spark and Hive, may be of any year, and Arrow turns those that nanoseconds cannot
@@ -32,8 +33,7 @@ def read_batches(file: pq.ParquetFile, stream: IO[bytes], columns: list[str], ro
     if not names:
         yield from batches
         return
-    again = pq.ParquetFile(stream, coerce_int96_timestamp_unit="us")
-    coarse = again.iter_batches(rows, columns=names, use_threads=False)
+    coarse = open_parquet(stream, int96_unit="us").iter_batches(rows, columns=names, use_threads=False)
     for batch, micros in zip(batches, coarse, strict=True):
         arrays = dict(zip(batch.schema.names, batch.columns, strict=True))
         for name in names:
