@@ -37,15 +37,20 @@ def alone_in(directory: Path) -> Iterator[None]:
         InUse: another process has it; the message says which, what it runs and since when.
         NoDirectory: there is a file where the directory or one above it should be.
     """
-    try:
-        directory.mkdir(parents=True, exist_ok=True)
-    except (FileExistsError, NotADirectoryError) as error:
-        raise NoDirectory(f"{directory} cannot be made, there is a file in its way: name another directory.") from error
+    require_room(directory)
+    directory.mkdir(parents=True, exist_ok=True)
     descriptor = _open_lock(directory / LOCK, waits=False)
     try:
         yield
     finally:
         _release(descriptor)
+
+
+def require_room(directory: Path) -> None:
+    """Raises `NoDirectory` if a file is where the directory or one above it should be."""
+    there = next(place for place in (directory, *directory.absolute().parents) if place.exists())
+    if not there.is_dir():
+        raise NoDirectory(f"{directory} cannot be made, there is a file in its way: name another directory.")
 
 
 @contextmanager

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from dimerec_tf.one_writer import LOCK, InUse, NoDirectory, alone_in, one_at_a_time
+from dimerec_tf.one_writer import LOCK, InUse, NoDirectory, alone_in, one_at_a_time, require_room
 
 HOLDS = """
 import sys, time
@@ -75,3 +75,5 @@ def test_a_directory_below_a_file_is_one_sentence(tmp_path: Path) -> None:
     for place in (tmp_path / "file", tmp_path / "file" / "below"):
         with pytest.raises(NoDirectory, match=rf"^{place} cannot be made, there is a file in its way"), alone_in(place):
             pass
+        with pytest.raises(NoDirectory, match="there is a file in its way"):
+            require_room(place)

@@ -12,6 +12,7 @@ from tfx.components.trainer.executor import GenericExecutor
 from tfx.types.artifact_utils import parse_artifact_dict
 
 from dimerec_tf.edge import catching_errors
+from dimerec_tf.one_writer import require_room
 
 
 def task_file(checkpoints: Path) -> Path:
@@ -20,7 +21,12 @@ def task_file(checkpoints: Path) -> Path:
 
 
 def wait_for(task: Path) -> None:
-    """Waits until the chief has come to the Trainer."""
+    """Waits until the chief has come to the Trainer.
+
+    Raises:
+        NoDirectory: the file can never be there, since another is in the way of its directory.
+    """
+    require_room(task.parent)
     while not task.exists():
         time.sleep(1)
 

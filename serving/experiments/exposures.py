@@ -120,7 +120,8 @@ def _parsed(names: Sequence[str], features: dict[str, Any]) -> Iterator[dict[str
 
 
 def _text(values: np.ndarray) -> np.ndarray:
-    return np.array([value.decode() for value in values], dtype=object)
+    """Ids as text; each that is not UTF-8 stays one of its own."""
+    return np.array([value.decode(errors="surrogateescape") for value in values], dtype=object)
 
 
 def _one_bucket_each(assigned: pd.DataFrame, unit: Unit) -> "pd.Series[str]":

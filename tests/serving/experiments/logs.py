@@ -19,4 +19,6 @@ def write_exposures(path: Path, exposures: Iterable[tuple[str, str, list[str]]],
 
 
 def _strings(values: list[str]) -> tf.train.Feature:
-    return tf.train.Feature(bytes_list=tf.train.BytesList(value=[value.encode() for value in values]))
+    return tf.train.Feature(
+        bytes_list=tf.train.BytesList(value=[value.encode(errors="surrogateescape") for value in values])
+    )

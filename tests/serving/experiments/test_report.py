@@ -71,6 +71,13 @@ def test_an_item_shown_to_a_user_counts_once(log: Path, tmp_path: Path, suffix: 
     assert comparison.ctr == ratio_difference(*by_user, 0.95)
 
 
+def test_ids_that_are_no_text_are_users_of_their_own(tmp_path: Path) -> None:
+    """One such id does not cost the records behind it."""
+    shown = [("\udcff", "old", ["a"]), ("\udcfe", "new", ["a"]), ("u", "old", ["b"]), ("v", "new", ["b"])]
+    found = made(write_exposures(tmp_path / "log.tfrecord", shown), clicks_file(tmp_path, [("v", "b")]))
+    assert [(row.units, row.clicks) for row in found.buckets] == [(2, 0), (2, 1)]
+
+
 def test_requests_can_be_the_unit(tmp_path: Path) -> None:
     shown = [("r1", "old", ["a", "b"]), ("r2", "old", ["a"]), ("r3", "new", ["a"]), ("r4", "new", ["b"])]
     log = write_exposures(tmp_path / "log.tfrecord", shown, "request_id")
