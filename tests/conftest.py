@@ -22,3 +22,8 @@ class _Scheduling(LoadFileScheduling):
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> _Scheduling:
     return _Scheduling(config, log)
+
+
+def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
+    """Bytes do not name a test: packed ones hold the time, and every process has to collect the same names."""
+    return argname if isinstance(val, bytes) else None

@@ -260,8 +260,6 @@ def test_a_gzipped_body_is_read(toy_server: Stubs) -> None:
         (gzip.compress(b" " * 20_000_000), "gzip", 413, "larger than 200000 bytes when unpacked"),
         (b"{}", "br", 400, "only gzip is read"),
     ],
-    # The bytes, which are the names otherwise, hold the time.
-    ids=["not packed", "cut off", "something behind it", "too large", "another packing"],
 )
 def test_a_body_that_cannot_be_unpacked_is_refused(
     toy_base: Path, body: bytes, encoding: str, status: int, text: str
