@@ -15,6 +15,7 @@ from dimerec_tf.one_writer import alone_in
 from dimerec_tf.terminal import console, say
 
 SECTION = "incremental"
+CHANCE = 0.05  # p-values above it tell nothing
 KEYS = ("dataset", "protocol", "new_events", "config_hash")  # one row for each
 
 
@@ -59,16 +60,16 @@ def bench_incremental(
 
 
 def _verdict(row: Row) -> list[str]:
-    """What the row says of the warm start; a warning if it is no better than the model that it starts from."""
+    """What the row says of the warm start; a warning unless it is clearly better than the model that it starts from."""
     sentences = [
         f"The warm start has {100 * row['ndcg_ratio']:.1f} % of the NDCG@10 of a training from scratch, in "
         f"{100 * row['seconds_ratio']:.1f} % of its time. "
         f"It is {row['ndcg_gain']:+.2f} points from the model it starts from (p {row['p_value']:.2g})."
     ]
-    if row["ndcg_gain"] <= 0:
+    if row["ndcg_gain"] <= 0 or row["p_value"] > CHANCE:
         sentences.append(
-            "warning: The warm start is no better than the model it starts from. Try other "
-            "`warm_start.epochs` and `warm_start.learning_rate`, or train from scratch."
+            "warning: The warm start is no better than the model it starts from, or chance may explain the difference. "
+            "Try other `warm_start.epochs` and `warm_start.learning_rate`, more seeds, or a training from scratch."
         )
     return sentences
 

@@ -23,6 +23,9 @@ def replace_rows(file: Path, rows: Sequence[Row], keys: Sequence[str]) -> list[R
 
 
 def replaced(former: Sequence[Row], rows: Sequence[Row], keys: Sequence[str]) -> list[Row]:
-    """Former rows without those that agree with a new one in all `keys`, and the new ones behind them."""
+    """Former rows without those that agree with a new one in all `keys`, and the new ones behind them.
+
+    A row that an older release wrote may lack a key.
+    """
     new = {tuple(row[key] for key in keys) for row in rows}
-    return [*(row for row in former if tuple(row[key] for key in keys) not in new), *rows]
+    return [*(row for row in former if tuple(row.get(key) for key in keys) not in new), *rows]

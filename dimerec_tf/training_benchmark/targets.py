@@ -18,10 +18,10 @@ def _faster_than_diffurec(results: Rows) -> float:
     return rates[0] / rates[1]
 
 
-def _gains(results: Rows) -> float:
-    """The warm start's NDCG@10 over its start's."""
-    models = results["incremental"][-1]["models"]
-    return float(models["warm_start"]["NDCG@10"]["mean"] / models["previous"]["NDCG@10"]["mean"])
+def _chance(results: Rows) -> float:
+    """How easily chance makes a gain as large as the warm start's over its start; 1 if there is none."""
+    row = results["incremental"][-1]
+    return float(row["p_value"]) if row["ndcg_gain"] > 0 else 1.0
 
 
 TARGETS = (
@@ -33,7 +33,7 @@ TARGETS = (
         False,
         lambda results: _catalogue(results, CATALOGUES[-1]) / _catalogue(results, CATALOGUES[0]),
     ),
-    Target("NDCG@10 of a warm start / of the model it starts from", 1.0, True, _gains),
+    Target("p-value of a warm start's gain over the model it starts from", 0.05, False, _chance),
     Target(
         "NDCG@10 of a warm start / of training from scratch",
         0.98,

@@ -68,6 +68,8 @@ WRITTEN = {"output", "workdir", "results", "collect", "page", "logs", "save_conf
 FOLDERS_READ = {("dashboard", "workdir"), ("lineage", "workdir")}
 # A directory is what is asked for, and an empty one is not refused: a server waits for its versions
 TAKES_A_DIRECTORY = {("serve", "model_base_path")}
+# What is not there yet is what is asked for: the server makes its socket
+TAKES_A_NEW_NAME = {("serve", "grpc_socket_path")}
 
 
 # Options that another one has to come with
@@ -146,6 +148,7 @@ UNREADABLE = [
     for option in READ
     for bad in ("missing", "empty", "unreadable", "binary", "loop")
     if not (bad == "empty" and (option.command, option.name) in TAKES_A_DIRECTORY)
+    and not (bad == "missing" and (option.command, option.name) in TAKES_A_NEW_NAME)
 ]
 
 

@@ -47,7 +47,7 @@ def test_the_name_of_a_model_is_no_markup(capsys: pytest.CaptureFixture[str]) ->
 def test_a_path_is_shown_as_it_is(folder: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     log = tmp_path / folder / "a].csv"
     log.parent.mkdir(parents=True, exist_ok=True)
-    log.write_text("user_id,item_id,timestamp\n" + "".join(f"u{n},i{n % 3},{n}\n" for n in range(9)))
+    log.write_text("user_id,item_id,timestamp\n" + "".join(f"u{n % 3},i{n},{n}\n" for n in range(9)))
     config = tmp_path / folder / "config.yaml"
     config.write_text(json.dumps({"data": {"path": str(log)}}))
     with pytest.raises(SystemExit) as end, catching_errors():

@@ -109,7 +109,7 @@ def test_the_report_has_ratios_and_keeps_what_others_wrote(tmp_path: Path) -> No
         "largest share of time in which a step waits for input": (0.07, False),
         "targets/s of DimeRec / of DiffuRec": (20.0, True),
         "step at 10 M items / at 10 k": (1.0, True),
-        "NDCG@10 of a warm start / of the model it starts from": (0.9917, False),
+        "p-value of a warm start's gain over the model it starts from": (0.04, True),
         "NDCG@10 of a warm start / of training from scratch": (0.99, True),
         "time of a warm start / of training from scratch": (0.15, True),
     }
