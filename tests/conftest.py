@@ -1,11 +1,16 @@
 """Loads our package before TensorFlow, so that every test runs with Keras 2, and shares the tests out to processes."""
 
+import os
+
 import pytest
 from hypothesis import settings
 from xdist.scheduler import LoadFileScheduling
 
 from dimerec_tf.environment import one_thread_per_operation, silence_native_logs
 
+# GNU readline sets them in pytest's own process, and so for those that xdist starts: no console may keep that size.
+for name in ("COLUMNS", "LINES"):
+    os.environ.pop(name, None)
 silence_native_logs()
 one_thread_per_operation()  # the processes keep all cores busy
 

@@ -74,6 +74,8 @@ NOT_RUN = {
     "kubectl": "needs a cluster; tests/serving/deploy/test_kubernetes.py holds the files against the schemas",
     "mypy": "is a check of its own",
     "python -m pytest": "runs this test",
+    "uv venv --quiet": "an environment for the audit's own packages, from the package index",
+    "uv pip install --quiet": "the audit's own packages, from the package index",
     "python scripts/audit.py": "asks the internet; tests/scripts/test_audit.py judges answers",
     "python scripts/licences.py": "tests/docs/test_licences_page.py compares the page with what it would write",
     "python -m dimerec_tf.training_benchmark": "a quarter of an hour; tests/training_benchmark/ runs its parts",

@@ -67,12 +67,14 @@ def test_a_workdir_that_was_moved_still_says_what_its_versions_come_from(
     printed = capsys.readouterr()
     found = json.loads(printed.out)
     assert f"moved here from {first.workdir}" in printed.err
-    assert found["metrics"] == first.outcome.metrics
     assert found["path"] == str(tmp_path / "moved" / "serving" / "dimerec" / "1")
     assert all(step["uri"].startswith(str(tmp_path / "moved")) for step in found["ancestors"])
     assert all(Path(step["uri"]).exists() for step in found["ancestors"])
     outcome = read_outcome(Workdir(tmp_path / "moved").metadata)
-    assert outcome.metrics == first.outcome.metrics and outcome.examples_uri.startswith(str(tmp_path / "moved"))
+    for model, metrics in first.outcome.metrics.items():
+        for read_again in (found["metrics"], outcome.metrics):
+            assert read_again[model] == pytest.approx(metrics), "a sum may differ in its last digit"
+    assert outcome.examples_uri.startswith(str(tmp_path / "moved"))
 
 
 @pytest.mark.slow
