@@ -113,6 +113,7 @@ def start_server(
         opened.callback(manager.close)
         health = Health(manager)
         services = _services(manager, batcher, options)
+        opened.callback(services.gate.close)
         opened.callback(services.rest_threads.shutdown)
         receive = ReceiveMessages()
         opened.callback(receive.close)

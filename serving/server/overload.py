@@ -3,9 +3,10 @@
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from functools import wraps
-from typing import Any
+from functools import partial, wraps
+from typing import Any, TypeVar
 
 import grpc
 
@@ -18,6 +19,8 @@ from serving.server.unreadable import Received
 _OPEN = "/grpc."  # health and reflection take no turns
 SMALL_BYTES = 64 * 1024  # requests of so many find room whatever the larger ones take
 
+_Answer = TypeVar("_Answer")
+
 
 class _Turn:
     """What a waiting request waits for: its turn, or the end of its call."""
@@ -28,7 +31,10 @@ class _Turn:
 
 
 class Gate:
-    """Lets requests pass in the order in which they came.
+    """Computes requests in the order in which they came, in threads of its own.
+
+    The threads that receive are many, so that nobody holds up others; each that computes keeps some MB of what
+    TensorFlow put on its stack.
 
     Args:
         workers: how many may be inside.
@@ -40,6 +46,7 @@ class Gate:
         self._workers = workers
         self._max_waiting = max_waiting
         self._max_bytes = max_bytes
+        self._threads = ThreadPoolExecutor(workers, "computing")
         self._lock = threading.Lock()
         self._turns: deque[_Turn] = deque()
         self._inside = 0
@@ -65,17 +72,26 @@ class Gate:
         """What to tell a caller while it is full."""
         return f"{self._max_waiting} requests are waiting already. Try again after a pause."
 
-    @contextmanager
-    def passed(self, call: Call, size: int) -> Iterator[None]:
-        """Waits for a request's turn, which is the block.
+    def run(self, call: Call, size: int, work: Callable[[], _Answer]) -> _Answer:
+        """Waits for a request's turn and computes it.
 
         Args:
             call: who waits; not for longer than their deadline, or after they have gone.
             size: bytes of the message.
+            work: what to do; what it raises is raised here.
 
         Raises:
             RequestError: too much is waiting, the deadline passed or the caller has gone.
         """
+        with self._turn(call, size):
+            return self._threads.submit(work).result()
+
+    def close(self) -> None:
+        """Waits for what is being computed."""
+        self._threads.shutdown()
+
+    @contextmanager
+    def _turn(self, call: Call, size: int) -> Iterator[None]:
         counted = max(0, size - SMALL_BYTES)
         with self._lock:
             turn = self._queue(counted)
@@ -143,7 +159,8 @@ class TakeTurns(grpc.ServerInterceptor):
 
         @wraps(handler.unary_unary)
         def answer(received: Received, context: grpc.ServicerContext) -> Any:
-            with aborting(context), self._gate.passed(Call.of(context), len(received.data)):
-                return handler.unary_unary(received, context)
+            with aborting(context):
+                work = partial(handler.unary_unary, received, context)
+                return self._gate.run(Call.of(context), len(received.data), work)
 
         return grpc.unary_unary_rpc_method_handler(answer, None, handler.response_serializer)

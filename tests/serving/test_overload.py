@@ -10,7 +10,9 @@ import pytest
 import requests
 
 from serving.server.app import WORKERS
+from serving.server.call import Call
 from serving.server.options import ServerOptions
+from serving.server.overload import Gate
 from serving.server.signature import Signature
 from tests.serving.running import TIMEOUT, serving, until
 from tests.serving.test_metrics import counted, scrape, value
@@ -62,3 +64,28 @@ def test_none_may_wait_but_all_threads_work(toy_base: Path) -> None:
     with serving(toy_base, ServerOptions(max_waiting_requests=0)) as stubs:
         assert stubs.answered_by() == 7
         assert post(stubs, {"instances": [ROW]}).status_code == 200
+
+
+def test_few_threads_compute_however_many_receive() -> None:
+    """Each that computes keeps some MB: with one for every caller, a server grew to twice its size."""
+    gate = Gate(workers=2, max_waiting=50, max_bytes=1000)
+    computing: set[int] = set()
+    callers = [
+        threading.Thread(target=gate.run, args=(Call(), 10, lambda: computing.add(threading.get_ident())))
+        for _ in range(50)
+    ]
+    for caller in callers:
+        caller.start()
+    for caller in callers:
+        caller.join()
+    gate.close()
+    assert 1 <= len(computing) <= 2 and not computing & {caller.ident for caller in callers}
+
+
+def test_what_fails_in_its_turn_fails_for_its_caller_and_leaves_its_place() -> None:
+    gate = Gate(workers=1, max_waiting=0, max_bytes=1000)
+    for _ in range(3):
+        with pytest.raises(ZeroDivisionError):
+            gate.run(Call(), 10, lambda: 1 / 0)
+    assert gate.run(Call(), 10, lambda: "an answer") == "an answer"
+    gate.close()

@@ -4,6 +4,7 @@ import json
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 import grpc
@@ -132,8 +133,9 @@ class PredictHandler(JsonHandler):
             await self.answer(lambda: self._predict_in_turn(name, version, label), self._services.rest_threads)
 
     def _predict_in_turn(self, name: str, version: str | None, label: str | None) -> str:
-        with aborting(self._call), self._services.gate.passed(Call.of(self._call), len(self._body)):
-            return self._predict(name, version, label)
+        with aborting(self._call):
+            work = partial(self._predict, name, version, label)
+            return self._services.gate.run(Call.of(self._call), len(self._body), work)
 
     def _predict(self, name: str, version: str | None, label: str | None) -> str:
         with _invalid_json_aborting(self._call):
