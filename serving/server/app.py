@@ -114,7 +114,7 @@ def start_server(
         health = Health(manager)
         services = _services(manager, batcher, options)
         opened.callback(services.gate.close)
-        opened.callback(services.rest_threads.shutdown)
+        opened.callback(partial(services.rest_threads.shutdown, wait=False))
         receive = ReceiveMessages()
         opened.callback(receive.close)
         server = _grpc_server(services, receive, health, options)

@@ -87,8 +87,8 @@ class Gate:
             return self._threads.submit(work).result()
 
     def close(self) -> None:
-        """Waits for what is being computed."""
-        self._threads.shutdown()
+        """Takes nothing more; whatever is being computed had its grace, and ends by itself."""
+        self._threads.shutdown(wait=False)
 
     @contextmanager
     def _turn(self, call: Call, size: int) -> Iterator[None]:

@@ -154,7 +154,7 @@ def test_what_the_pipeline_refuses_is_refused_in_its_words(config, tmp_path, fil
 def test_a_path_with_brackets_is_shown_as_it_is(config, tmp_path):
     (tmp_path / "log").rename(tmp_path / "old [red]")
     result = check(config(path=f'"{tmp_path}/old [red]"'))
-    assert result.exit_code == 0 and "old [red]" in result.output.replace("\n", "")
+    assert result.exit_code == 0 and "old [red]" in " ".join(result.output.split())
 
 
 def test_fetch_prints_files_counts_and_licence(monkeypatch, tmp_path):

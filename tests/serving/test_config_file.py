@@ -21,6 +21,13 @@ def file(own_base: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+def replace(file: Path, text: str) -> None:
+    """A file that is written in place can be read half, and that is reported too."""
+    written = file.with_suffix(".new")
+    written.write_text(text)
+    written.replace(file)
+
+
 @pytest.fixture
 def watched(file: Path) -> Iterator[Stubs]:
     models = read_model_config(file)
@@ -35,12 +42,12 @@ def test_what_the_file_says_now_is_served_wherever_it_lies(
 ) -> None:
     other = tmp_path_factory.mktemp("elsewhere")
     save_toy(other, 5)
-    file.write_text(f"model_config_list {{ {config(own_base)} {config(other, name='other')} }}")
+    replace(file, f"model_config_list {{ {config(own_base)} {config(other, name='other')} }}")
     until(lambda: watched.server.manager.names() == [NAME, "other"])
     message = request([["a"]])
     message.model_spec.name = "other"
     assert watched.predictions.Predict(message, timeout=TIMEOUT).model_spec.version.value == 5
-    file.write_text(f"model_config_list {{ {config(own_base)} }}")
+    replace(file, f"model_config_list {{ {config(own_base)} }}")
     until(lambda: watched.server.manager.names() == [NAME])
     with pytest.raises(grpc.RpcError, match=r"Latest\(other\)"):
         watched.predictions.Predict(message, timeout=TIMEOUT)
@@ -53,11 +60,11 @@ def test_a_file_that_cannot_be_applied_changes_nothing_and_is_reported_once(
         return [record.getMessage() for record in caplog.records if "is not applied" in record.getMessage()]
 
     with caplog.at_level(logging.WARNING):
-        file.write_text("model_config_list {")
+        replace(file, "model_config_list {")
         until(lambda: len(reports()) == 1)
-        file.write_text(f"model_config_list {{ {config(own_base / 'missing')} }}")
+        replace(file, f"model_config_list {{ {config(own_base / 'missing')} }}")
         until(lambda: len(reports()) == 2)
         assert watched.answered_by() == 1
-        file.write_text(f"model_config_list {{ {config(own_base)} {config(own_base, name='again')} }}")
+        replace(file, f"model_config_list {{ {config(own_base)} {config(own_base, name='again')} }}")
         until(lambda: watched.server.manager.names() == [NAME, "again"])
     assert "text format" in reports()[0] and "cannot be listed" in reports()[1] and len(reports()) == 2

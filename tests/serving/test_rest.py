@@ -4,6 +4,7 @@ import base64
 import gzip
 import json
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -220,6 +221,20 @@ def test_stopping_waits_for_the_request_that_runs(own_server: Stubs) -> None:
     assert answers[0].json()["outputs"] > 0
     with pytest.raises(requests.ConnectionError):
         post(own_server, body)
+
+
+def test_stopping_gives_up_on_a_request_that_takes_too_long(own_server: Stubs) -> None:
+    def ask() -> None:
+        with pytest.raises(requests.ConnectionError):
+            post(own_server, {"signature_name": "slow", "inputs": 3.0})
+
+    thread = threading.Thread(target=ask)
+    thread.start()
+    until(lambda: own_server.users() == 1)
+    started = time.monotonic()
+    own_server.server.stop(grace_seconds=0.2)
+    assert time.monotonic() - started < 2.5
+    thread.join(TIMEOUT)
 
 
 def test_clients_that_leave_break_nothing(own_server: Stubs) -> None:
