@@ -1,5 +1,6 @@
 """Package metadata. Lock files under requirements/ pin the whole tree; the pins here name what must agree."""
 
+import re
 from pathlib import Path
 
 from setuptools import find_packages, setup
@@ -70,9 +71,13 @@ DEV = [
     "types-protobuf",
 ]
 
+# Read as text: the package cannot be imported before what it needs is installed.
+PACKAGE = Path(__file__).with_name("dimerec_tf") / "__init__.py"
+(VERSION,) = re.findall(r'^__version__ = "([^"]+)"', PACKAGE.read_text(encoding="utf-8"), re.M)
+
 setup(
     name="dimerec",
-    version="0.1.0",
+    version=VERSION,
     description="DimeRec for production: next-interest retrieval with TensorFlow, TFX, ScaNN and TF Serving.",
     long_description=Path(__file__).with_name("README.md").read_text(encoding="utf-8"),
     long_description_content_type="text/markdown",

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 choose_legacy_keras()
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"  # its only place; setup.py reads it
 __all__ = [
     "Benchmark",
     "Config",

@@ -12,7 +12,7 @@ from tfx_pipeline.kubeflow_runner import kubeflow_spec
 from tfx_pipeline.vertex_runner import vertex_spec
 
 CLUSTER: dict[str, Any] = {
-    "image": "europe-docker.pkg.dev/shop/images/dimerec:0.1.0",
+    "image": "europe-docker.pkg.dev/shop/images/dimerec:tag",
     "root": "gs://shop/pipelines",
     "model_directory": "gs://shop/models",
     "default": {"cpu": 2, "memory_gb": 8},

@@ -81,7 +81,7 @@ def test_a_dry_run_says_what_would_be_submitted_and_does_not(config: Path, monke
     assert "data_location gs://shop/clicks" in said and '"base_directory": "gs://shop/trial"' in said
     (trainer,) = (line for line in said.splitlines() if "Trainer-dimerec" in line)
     cells = [cell.strip() for cell in trainer.strip("│").split("│")]
-    image = "europe-docker.pkg.dev/shop/images/dimerec:0.1.0"
+    image = "europe-docker.pkg.dev/shop/images/dimerec:tag"
     assert cells == ["Trainer-dimerec", image, "8", "30 GB", "1 nvidia.com/gpu", "2", "yes"]
     assert "Nothing was submitted." in said
     said = dimerec("submit", "--target", "vertex", *arguments).output

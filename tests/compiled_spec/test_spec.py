@@ -50,7 +50,7 @@ def test_every_container_has_the_image_the_entry_point_and_its_resources(
     found = containers(specs[target])
     assert {"SequenceExampleGen", "Transform", "Trainer-dimerec", "Evaluator-dimerec", "Pusher"} <= found.keys()
     for name, container in found.items():
-        assert container.image == "europe-docker.pkg.dev/shop/images/dimerec:0.1.0"
+        assert container.image == "europe-docker.pkg.dev/shop/images/dimerec:tag"
         assert list(container.command) == ["python", "-m", "tfx_pipeline.container"]
         trains = name == "Trainer-dimerec"
         assert container.resources.cpu_limit == (8 if trains else 2)
@@ -151,7 +151,7 @@ def test_custom_training_is_a_job_that_vertex_reads(monkeypatch: pytest.MonkeyPa
     read = ParseDict(job, CustomJob.pb(CustomJob()))
     (pool,) = read.job_spec.worker_pool_specs
     assert pool.machine_spec.machine_type == "n1-highmem-8" and pool.machine_spec.accelerator_count == 1
-    assert pool.container_spec.image_uri == "europe-docker.pkg.dev/shop/images/dimerec:0.1.0"
+    assert pool.container_spec.image_uri == "europe-docker.pkg.dev/shop/images/dimerec:tag"
     assert list(pool.container_spec.command)[:3] == ["python", "-m", "tfx.scripts.run_executor"]
     assert read.job_spec.service_account == "a@shop"
 
