@@ -6,16 +6,18 @@ from tensorflow_model_analysis.proto.validation_result_pb2 import ValidationResu
 
 
 def refusals(result: ValidationResult) -> list[str]:
-    """One sentence for every threshold that was missed, and for every slice that could not be judged."""
-    sentences = []
-    for of_slice in result.metric_validations_per_slice:
-        place = _slice_name(of_slice.slice_key)
-        sentences += [_missed(failure, place) for failure in of_slice.failures]
+    """One sentence for every threshold that was missed, and for every slice that could not be judged.
+
+    What holds overall comes first, then slices by name: TFMA lists them in an order that differs from run to run.
+    """
+    missed = {_slice_name(each.slice_key): each.failures for each in result.metric_validations_per_slice}
+    sentences = [_missed(failure, place) for place in sorted(missed) for failure in missed[place]]
+    absent = []
     for missing in result.missing_slices:
         names = [f"{feature}={value}" for feature, value in missing.feature_values.items()]
         place = f"with {' and '.join(names)} " if names else ""
-        sentences.append(f"The test split has no examples {place}to judge the model by.")
-    return sentences
+        absent.append(f"The test split has no examples {place}to judge the model by.")
+    return sentences + sorted(absent)
 
 
 def _missed(failure: Any, place: str) -> str:
