@@ -1,7 +1,7 @@
 """Puts the services on their ports."""
 
 from collections.abc import Mapping
-from concurrent import futures
+from concurrent.futures import Executor
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
@@ -29,6 +29,7 @@ from serving.server.reflection import add_reflection
 from serving.server.rest.json_handler import Services
 from serving.server.rest.server import RestServer, listen
 from serving.server.server_state import ServerState
+from serving.server.threads import StackOfThreads
 from serving.server.tls import Tls
 from serving.server.unreadable import ReadMessages
 
@@ -117,7 +118,9 @@ def start_server(
         opened.callback(partial(services.rest_threads.shutdown, wait=False))
         receive = ReceiveMessages()
         opened.callback(receive.close)
-        server = _grpc_server(services, receive, health, options)
+        threads = StackOfThreads(PLACES + STREAMS + services.gate.places + SPARE_THREADS, "grpc-requests")
+        opened.callback(partial(threads.shutdown, wait=False))
+        server = _grpc_server(services, receive, health, options, threads)
         # The ports open last: whoever finds one open finds the models loaded.
         manager.start()
         sockets = [] if options.rest_address is None else listen(options.rest_address)
@@ -144,7 +147,7 @@ def _services(manager: ModelManager, batcher: Batcher | None, options: ServerOpt
         PredictionService(manager, Predictor(manager, options.limits, batcher)),
         ModelService(manager),
         gate,
-        futures.ThreadPoolExecutor(threads, "rest-requests"),
+        StackOfThreads(threads, "rest-requests"),
         observers,
         partial(page, state),
         options.metrics_path,
@@ -155,15 +158,16 @@ def _services(manager: ModelManager, batcher: Batcher | None, options: ServerOpt
     )
 
 
-def _grpc_server(services: Services, receive: ReceiveMessages, health: Health, options: ServerOptions) -> grpc.Server:
+def _grpc_server(
+    services: Services, receive: ReceiveMessages, health: Health, options: ServerOptions, threads: Executor
+) -> grpc.Server:
     # Each hands on what the next ones answer; so the observers hear of refusals, too.
     interceptors: list[grpc.ServerInterceptor] = [receive, ObserveCalls(services.observers)]
     if options.token is not None:
         interceptors.append(RequireToken(options.token))
     interceptors += [TakeTurns(services.gate), ReadMessages()]
-    threads = PLACES + STREAMS + services.gate.places + SPARE_THREADS
     server = grpc.server(
-        futures.ThreadPoolExecutor(threads, "grpc-requests"),
+        threads,
         interceptors=interceptors,
         options=[
             ("grpc.max_receive_message_length", options.max_message_bytes),

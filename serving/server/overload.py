@@ -31,10 +31,10 @@ class _Turn:
 
 
 class Gate:
-    """Computes requests in the order in which they came, in threads of its own.
+    """Computes requests in the order in which they came.
 
-    The threads that receive are many, so that nobody holds up others; each that computes keeps some MB of what
-    TensorFlow put on its stack.
+    One that finds room is computed where it is. One that had to wait is computed in a thread of the gate: those that
+    wait are many, and each thread that computes keeps some MB of what TensorFlow put on its stack.
 
     Args:
         workers: how many may be inside.
@@ -83,15 +83,15 @@ class Gate:
         Raises:
             RequestError: too much is waiting, the deadline passed or the caller has gone.
         """
-        with self._turn(call, size):
-            return self._threads.submit(work).result()
+        with self._turn(call, size) as has_waited:
+            return self._threads.submit(work).result() if has_waited else work()
 
     def close(self) -> None:
         """Takes nothing more; whatever is being computed had its grace, and ends by itself."""
         self._threads.shutdown(wait=False)
 
     @contextmanager
-    def _turn(self, call: Call, size: int) -> Iterator[None]:
+    def _turn(self, call: Call, size: int) -> Iterator[bool]:
         counted = max(0, size - SMALL_BYTES)
         with self._lock:
             turn = self._queue(counted)
@@ -99,7 +99,7 @@ class Gate:
             if turn is not None:
                 self._wait(turn, call)
             try:
-                yield
+                yield turn is not None
             finally:
                 self._leave()
         finally:

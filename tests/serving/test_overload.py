@@ -66,20 +66,50 @@ def test_none_may_wait_but_all_threads_work(toy_base: Path) -> None:
         assert post(stubs, {"instances": [ROW]}).status_code == 200
 
 
-def test_few_threads_compute_however_many_receive() -> None:
+def test_few_threads_compute_for_all_who_wait() -> None:
     """Each that computes keeps some MB: with one for every caller, a server grew to twice its size."""
     gate = Gate(workers=2, max_waiting=50, max_bytes=1000)
     computing: set[str] = set()
+    held = threading.Event()
+
+    def work() -> None:
+        computing.add(threading.current_thread().name)
+        assert held.wait(TIMEOUT)
+
     callers = [
-        threading.Thread(target=gate.run, args=(Call(), 10, lambda: computing.add(threading.current_thread().name)))
-        for _ in range(50)
+        threading.Thread(target=gate.run, args=(Call(), 10, work), name=f"caller_{number}") for number in range(52)
     ]
     for caller in callers:
         caller.start()
+    until(lambda: gate.waiting == 50)
+    held.set()
     for caller in callers:
         caller.join()
     gate.close()
-    assert computing <= {"computing_0", "computing_1"} and computing
+    assert {name for name in computing if name.startswith("computing")} <= {"computing_0", "computing_1"}
+    assert len({name for name in computing if name.startswith("caller")}) == 2
+
+
+def test_after_a_burst_of_callers_few_threads_compute(toy_base: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    compute, computing, held = Signature.compute, set(), threading.Event()
+
+    def noted(
+        self: Signature, arrays: dict[str, np.ndarray], aliases: Sequence[str], *rest: float | None
+    ) -> dict[str, np.ndarray]:
+        computing.add(threading.current_thread().name)
+        assert held.wait(TIMEOUT)
+        return compute(self, arrays, aliases, *rest)
+
+    monkeypatch.setattr(Signature, "compute", noted)
+    with serving(toy_base) as stubs:
+        burst = [stubs.predictions.Predict.future(request([["a"]]), timeout=TIMEOUT) for _ in range(60)]
+        until(lambda: value(scrape(stubs), "dimerec_serving_queue_length") == 60 - WORKERS)
+        held.set()
+        assert all(call.result() for call in burst)
+        computing.clear()
+        for _ in range(100):
+            stubs.predictions.Predict(request([["a"]]), timeout=TIMEOUT)
+    assert len(computing) <= 4
 
 
 def test_what_fails_in_its_turn_fails_for_its_caller_and_leaves_its_place() -> None:
