@@ -2,6 +2,7 @@
 
 import datetime
 from decimal import Decimal
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -160,3 +161,8 @@ def test_a_block_without_a_time_takes_the_kind_of_the_others():
 def test_times_for_people(time, exact, people, day):
     scalar = time if isinstance(time, np.datetime64) else np.array([time])[0]
     assert (exact_text(scalar), time_text(scalar), day_text(scalar)) == (exact, people, day)
+
+
+def test_the_page_about_logs_names_the_years_that_can_be_read():
+    page = (Path(__file__).parents[2] / "docs" / "own_log.md").read_text(encoding="utf-8")
+    assert "64 bits of nanoseconds hold the years 1678 to 2261" in " ".join(page.split())

@@ -1,5 +1,6 @@
 """Exports become versions, whole or not at all."""
 
+import os
 import shutil
 from pathlib import Path
 
@@ -53,6 +54,25 @@ def test_the_same_model_again_is_not_copied(tmp_path: Path, base: Path) -> None:
     export = _export(tmp_path / "a", "a")
     assert push(export, base) == push(export, base) == 1
     assert _names(base) == ["1"]
+
+
+def test_a_version_is_on_the_disk_before_it_is_seen_and_so_is_its_name(
+    tmp_path: Path, base: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done: list[tuple[str, Path]] = []
+    monkeypatch.setattr(os, "fsync", lambda number: done.append(("on disk", Path(f"/dev/fd/{number}").readlink())))
+    rename = Path.rename
+
+    def noted(source: Path, target: Path) -> Path:
+        done.append(("seen", target))
+        return rename(source, target)
+
+    monkeypatch.setattr(Path, "rename", noted)
+    push(_export(tmp_path / "a", "one", ()), base)
+    seen = done.index(("seen", base / "1"))
+    ready = {path.name for what, path in done[:seen] if what == "on disk" and path.is_relative_to(base)}
+    assert {"saved_model.pb", "variables", "data", "dimerec"} <= ready
+    assert ("on disk", base) in done[seen:]
 
 
 def test_an_older_model_again_is_a_new_version(tmp_path: Path, base: Path) -> None:

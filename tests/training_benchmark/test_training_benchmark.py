@@ -10,11 +10,13 @@ import tensorflow as tf
 
 from dimerec_tf.baselines.dreamrec import DreamRec, DreamRecConfig
 from dimerec_tf.baselines.multi_interest import ComiRec, ComiRecConfig
+from dimerec_tf.measuring.targets import target_rows
 from dimerec_tf.models.base import SequenceModel
 from dimerec_tf.training_benchmark.pieces import planned
 from dimerec_tf.training_benchmark.report import write_report
 from dimerec_tf.training_benchmark.steps import dimerec, training_step
 from dimerec_tf.training_benchmark.systems import OnePrefixComiRec, OnePrefixDreamRec
+from dimerec_tf.training_benchmark.targets import TARGETS
 
 COUNTS = np.ones(31, np.int64)
 SIZES: dict[str, Any] = {"dim": 8, "max_history": 6}
@@ -117,3 +119,10 @@ def test_the_report_has_ratios_and_keeps_what_others_wrote(tmp_path: Path) -> No
     assert "| ml-1m | by time | 0.05 | 2 | 1 | 12 | 12 | 11.9 | 0.5 | 0.04 | 0.99 | 100 | 15 | 0.15 |" in text
     for name in ("systems", "catalogues", "prefixes"):
         assert (tmp_path / "images" / "training" / f"{name}.png").stat().st_size and f"training/{name}.png" in text
+
+
+@pytest.mark.parametrize(("gain", "chance", "met"), [(0.5, 0.04, True), (0.0, 0.04, False), (-0.5, 0.04, False)])
+def test_a_warm_start_that_learns_nothing_does_not_reach_its_target(gain: float, chance: float, met: bool) -> None:
+    (row,) = target_rows(TARGETS, {"incremental": [{"ndcg_gain": gain, "p_value": chance}]})[:1]
+    assert row["target"].startswith("p-value") and row["met"] is met
+    assert row["measured"] == (chance if met else 1.0)
