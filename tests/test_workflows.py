@@ -53,19 +53,15 @@ def test_actionlint_finds_what_is_wrong(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("schema", "file"),
+    ("schema", "files"),
     [
-        ("dependabot", GITHUB / "dependabot.yml"),
-        ("github-actions", ACTION),
-        ("github-issue-config", GITHUB / "ISSUE_TEMPLATE" / "config.yml"),
-        ("github-issue-forms", GITHUB / "ISSUE_TEMPLATE" / "bug.yml"),
-        ("github-issue-forms", GITHUB / "ISSUE_TEMPLATE" / "feature.yml"),
-        *(("github-workflows", path) for path in WORKFLOWS.values()),
+        ("dependabot", ["dependabot.yml"]),
+        ("github-issue-config", ["ISSUE_TEMPLATE/config.yml"]),
+        ("github-issue-forms", ["ISSUE_TEMPLATE/bug.yml", "ISSUE_TEMPLATE/feature.yml"]),
     ],
-    ids=lambda value: value.stem if isinstance(value, Path) else value,
 )
-def test_files_have_githubs_form(schema: str, file: Path) -> None:
-    result = run("check-jsonschema", "--builtin-schema", f"vendor.{schema}", file)
+def test_what_actionlint_does_not_read_has_githubs_form(schema: str, files: list[str]) -> None:
+    result = run("check-jsonschema", "--builtin-schema", f"vendor.{schema}", *(GITHUB / file for file in files))
     assert result.returncode == 0, result.stdout + result.stderr
 
 
