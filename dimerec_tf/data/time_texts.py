@@ -1,7 +1,6 @@
 """Text that is a number, and text that is a moment: ISO 8601 as databases and languages write it."""
 
 import numpy as np
-import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
@@ -39,6 +38,8 @@ def parse_moments(texts: pa.Array) -> tuple[NDArray[np.datetime64], NDArray[np.b
         datetime64[ns] `[n]`, UTC, 1970 where there is none; which are no moment, like the 30th of February; and which
         lie outside the years that nanoseconds can count.
     """
+    import pandas as pd  # takes longer to load than all else of a command that only prints its help
+
     for pattern, replacement in _USUAL:
         texts = pc.replace_substring_regex(texts, pattern, replacement)
     moments = pd.to_datetime(pd.Series(texts.to_pandas(), dtype=object), errors="coerce", utc=True)
