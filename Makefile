@@ -8,8 +8,16 @@ READY := $(VENV)/.ready-$(shell cat $(LOCK) setup.py scripts/setup_venv.sh 2>/de
 # Named by what it is made of, like READY.
 AUDIT := $(VENV)/.audit-$(shell cat requirements/audit.txt 2>/dev/null | cksum | cut -d' ' -f1)
 BROWSER := $(VENV)/.browser-$(shell cat requirements/browser/package-lock.json scripts/setup_browser.sh 2>/dev/null | cksum | cut -d' ' -f1)
+PYTEST := $(BIN)/python -m pytest -n 2 --no-loadscope-reorder --max-worker-restart 0
 
-.PHONY: help setup demo test test-slow lint bench-100k bench-train bench-pipeline bench-serving bench-incremental soak docs config-page dashboard-pictures lock audit sbom licences clean
+# tests/ has the library's folders, and one for each of the other packages.
+OTHERS := serving tfx_pipeline compiled_spec e2e
+TESTS := $(if $(filter dimerec_tf,$(PART)),tests $(OTHERS:%=--ignore=tests/%),tests/$(PART))
+ifeq ($(wildcard $(firstword $(TESTS))),)
+$(error PART=$(PART) names no tests; there are: dimerec_tf $(filter-out __pycache__,$(notdir $(patsubst %/,%,$(wildcard tests/*/)))))
+endif
+
+.PHONY: help setup demo test test-fast test-slow lint bench-100k bench-train bench-pipeline bench-serving bench-incremental soak docs config-page dashboard-pictures lock audit sbom licences clean
 
 help: ## Show this list
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-18s %s\n", $$1, $$2}'
@@ -32,8 +40,11 @@ setup: $(READY) ## Create .venv from the lock file (the other targets do it them
 demo: $(READY) ## MovieLens-100K: log -> TFX pipeline -> blessed model -> recommendations over gRPC
 	@$(BIN)/dimerec demo --workdir build/demo
 
-test: $(READY) $(BROWSER) ## Run the tests (the quick ones: minutes, not hours)
-	@$(BIN)/python -m pytest -n 2 --no-loadscope-reorder --max-worker-restart 0
+test: $(READY) $(BROWSER) ## Run the tests (minutes, not hours); PART=serving: those of a package or folder
+	@$(PYTEST) $(TESTS)
+
+test-fast: $(READY) ## Run the tests that need no TensorFlow, in less than a minute
+	@$(PYTEST) -p tests.without_tensorflow -r fE
 
 test-slow: $(READY) ## Run the tests that need minutes of training or a million events
 	@$(BIN)/python -m pytest -m slow

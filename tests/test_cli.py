@@ -121,6 +121,7 @@ def test_an_error_is_a_sentence_and_an_exit_code(tmp_path: Path) -> None:
     assert "Traceback" not in result.stderr
 
 
+@pytest.mark.tensorflow
 def test_an_unusable_log_ends_the_pipeline_with_a_sentence(tmp_path: Path) -> None:
     (tmp_path / "log.csv").write_text("user_id,item_id,timestamp\nu,,1\nu,i,2\n")
     (tmp_path / "config.yaml").write_text(f"data: {{path: {tmp_path / 'log.csv'}}}")
@@ -138,6 +139,7 @@ def test_an_unusable_log_ends_the_pipeline_with_a_sentence(tmp_path: Path) -> No
         ("multi_worker", "multi_worker needs TF_CONFIG"),
     ],
 )
+@pytest.mark.tensorflow
 def test_a_worker_says_what_it_misses_before_it_waits(tmp_path: Path, strategy: str, said: str) -> None:
     (tmp_path / "config.yaml").write_text(f"training: {{strategy: {strategy}}}")
     result = _dimerec("pipeline", "worker", "--config", str(tmp_path / "config.yaml"), "--workdir", str(tmp_path))

@@ -153,6 +153,7 @@ def test_importing_the_library_loads_neither_tensorflow_nor_the_pipelines_packag
     assert result.stdout.strip() == "False", result.stderr
 
 
+@pytest.mark.tensorflow
 def test_the_librarys_models_training_and_exports_need_none_of_the_pipelines_packages() -> None:
     result = _python(
         "import sys; sys.modules.update(dict.fromkeys(['tfx', 'grpc', 'scann']));"
@@ -178,12 +179,14 @@ def test_a_missing_tf_keras_ends_the_command_with_a_sentence() -> None:
     assert result.stderr.startswith("error: dimerec_tf needs Keras 2") and "Traceback" not in result.stderr
 
 
+@pytest.mark.tensorflow
 def test_keras_3_gives_our_message() -> None:
     result = _python("import tensorflow as tf; tf.keras.layers.Layer; import dimerec_tf")
     assert result.returncode != 0
     assert "Import dimerec_tf before tensorflow, or set TF_USE_LEGACY_KERAS=1" in result.stderr
 
 
+@pytest.mark.tensorflow
 def test_tensorflow_imported_first_is_fine_when_it_runs_with_keras_2() -> None:
     result = _python(
         "import os; os.environ['TF_USE_LEGACY_KERAS'] = '1'; import tensorflow as tf; tf.keras.layers.Layer;"

@@ -61,6 +61,7 @@ def test_a_public_name_says_what_it_is_and_has_types(name: str) -> None:
         assert set(get_type_hints(value)) == {*parameters, "return"}
 
 
+@pytest.mark.tensorflow
 def test_the_package_and_its_configuration_need_no_tensorflow() -> None:
     code = (
         "import sys, dimerec_tf; dimerec_tf.load_preset('ml-100k'); assert 'tensorflow' not in sys.modules; "
