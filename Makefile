@@ -43,7 +43,7 @@ demo: $(READY) ## MovieLens-100K: log -> TFX pipeline -> blessed model -> recomm
 test: $(READY) $(BROWSER) ## Run the tests (minutes, not hours); PART=serving: those of a package or folder
 	@$(PYTEST) $(TESTS)
 
-test-fast: $(READY) ## Run the tests that need no TensorFlow, in less than a minute
+test-fast: $(READY) ## Run the tests that need no TensorFlow (a minute or two)
 	@$(PYTEST) -p tests.without_tensorflow -r fE
 
 test-slow: $(READY) ## Run the tests that need minutes of training or a million events

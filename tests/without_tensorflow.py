@@ -1,7 +1,7 @@
-"""A plugin for `make test-fast`: nothing in this process loads TensorFlow, and what comes to it is skipped.
+"""A plugin for `make test-fast`: this process cannot load TensorFlow, and each test that tries is skipped.
 
-A file whose imports lead to TensorFlow is skipped as a whole, a test when it gets there, so that there is no list to
-keep. Only a test that starts a process which loads TensorFlow has to say so, by the mark `tensorflow`.
+A file that imports TensorFlow is skipped as a whole. Nobody keeps a list of such files. Only a test that starts another
+process, which loads TensorFlow, needs a mark: `tensorflow`.
 """
 
 import sys
@@ -20,7 +20,8 @@ class _Guard:
     def find_spec(self, name: str, path: Sequence[str] | None, target: ModuleType | None = None) -> ModuleSpec | None:
         package = name.partition(".")[0]
         if package in ("tensorflow", "tfx") or package.startswith("tensorflow_"):  # all of these load it
-            pytest.skip(NEEDED, allow_module_level=True)  # no Exception, which something on the way might handle
+            # Raises no Exception, so that no `except Exception` on the way hides it.
+            pytest.skip(NEEDED, allow_module_level=True)
         return None
 
 

@@ -271,14 +271,14 @@ def test_options_may_be_written_as_tf_servings(
 
     monkeypatch.setattr("serving.server.app.start_server", start)
     more = ["--rest_api_port=8501", "--rest_api_timeout_in_ms=5000", "--rest_api_enable_cors_support=true"]
-    more += ["--max_num_load_retries=2", "--load_retry_interval_micros=500000", "--grpc_socket_path=/tmp/x.sock"]
+    more += ["--max_num_load_retries=2", "--load_retry_interval_micros=500000", "--grpc_socket_path=x.sock"]
     result = runner.invoke(app, ["serve", *arguments, *more])
     assert str(result.exception) == "enough", result.output
     ((models, address, options),) = started
     assert list(models) == ["shop"] and address == "127.0.0.1:8500"
     assert (options.batching is not None) == batching
     assert (options.rest_address, options.rest_timeout_seconds, options.rest_cors) == ("127.0.0.1:8501", 5.0, True)
-    assert options.load_retries == LoadRetries(2, 0.5) and options.socket_path == Path("/tmp/x.sock")
+    assert options.load_retries == LoadRetries(2, 0.5) and options.socket_path == Path("x.sock")
 
 
 def test_an_option_that_is_not_there_is_still_an_error() -> None:

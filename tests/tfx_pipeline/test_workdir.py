@@ -21,4 +21,4 @@ def test_a_path_that_is_a_pattern_is_refused_before_work(name: str, tmp_path: Pa
 
 
 def test_other_paths_are_not() -> None:
-    Workdir(Path("/tmp/shop (2) {a} é")).require_no_pattern()
+    Workdir(Path("shop (2) {a} é")).require_no_pattern()

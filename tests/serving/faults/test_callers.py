@@ -4,7 +4,7 @@ import socket
 import socketserver
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from time import monotonic, perf_counter, sleep
 from typing import Any
@@ -24,6 +24,8 @@ from tests.serving.toy import request, slow_request
 
 CALLS = 300
 RATIO = 5.0
+UPLOADS = 40
+AT_ONCE = 4096  # bytes: headers, and the first of the message
 FLOOR_SECONDS = 0.05  # what a busy machine takes from anybody now and then
 
 
@@ -44,6 +46,43 @@ def silent(stubs: Stubs, count: int, method: str = PREDICT) -> Callable[[], None
         channel.close()
 
     return end
+
+
+@contextmanager
+def slow_way_to(address: str) -> Iterator[tuple[str, set[Any]]]:
+    """An address on the way to the server: a call's beginning passes at once, then 500 bytes a second.
+
+    Gives the connections that have come to the slow part, too.
+    """
+    host, port = address.rsplit(":", 1)
+    slowed: set[Any] = set()
+
+    class Relay(socketserver.BaseRequestHandler):
+        def handle(self) -> None:
+            with socket.create_connection((host, int(port))) as server, suppress(OSError):
+                threading.Thread(target=self._bring_back, args=[server], daemon=True).start()
+                sent = 0
+                while piece := self.request.recv(100):
+                    server.sendall(piece)
+                    sent += len(piece)
+                    if sent >= AT_ONCE:
+                        slowed.add(self.client_address)
+                        sleep(0.2)
+
+        def _bring_back(self, server: socket.socket) -> None:
+            with suppress(OSError):
+                while piece := server.recv(1 << 16):
+                    self.request.sendall(piece)
+
+    class Server(socketserver.ThreadingTCPServer):
+        daemon_threads, block_on_close, request_queue_size = True, False, 100
+
+    with Server(("127.0.0.1", 0), Relay) as relay:
+        threading.Thread(target=relay.serve_forever, daemon=True).start()
+        try:
+            yield f"127.0.0.1:{relay.server_address[1]}", slowed
+        finally:
+            relay.shutdown()
 
 
 def p99(stubs: Stubs, calls: int = CALLS) -> float:
@@ -89,46 +128,15 @@ def test_more_of_them_than_there_are_places_hold_up_nobody(toy_base: Path, monke
 
 
 def test_messages_that_come_drop_by_drop_hold_up_nobody(toy_server: Stubs) -> None:
-    with slow_way_to(toy_server.address) as address:
-        channels = [grpc.insecure_channel(address, [("grpc.use_local_subchannel_pool", 1)]) for _ in range(40)]
-        calls = [
-            channel.unary_unary(PREDICT).future(request([["a" * 100_000]]).SerializeToString(), timeout=TIMEOUT)
-            for channel in channels
-        ]
+    large = request([["a" * 100_000]]).SerializeToString()
+    with slow_way_to(toy_server.address) as (address, slowed), ExitStack() as opened:
+        calls = []
+        for _ in range(UPLOADS):  # each with a connection of its own
+            channel = grpc.insecure_channel(address, [("grpc.use_local_subchannel_pool", 1)])
+            calls.append(opened.enter_context(channel).unary_unary(PREDICT).future(large, timeout=10 * TIMEOUT))
+        until(lambda: len(slowed) == UPLOADS)
         check_others_ask_on(toy_server, lambda: p99(toy_server))
         assert not any(call.done() for call in calls), "they were to be under way"
-        for channel in channels:
-            channel.close()
-
-
-@contextmanager
-def slow_way_to(address: str) -> Iterator[str]:
-    """An address from which some hundred bytes a second reach the server."""
-    host, port = address.rsplit(":", 1)
-
-    class Relay(socketserver.BaseRequestHandler):
-        def handle(self) -> None:
-            with socket.create_connection((host, int(port))) as server, suppress(OSError):
-                back = threading.Thread(target=self._bring_back, args=[server], daemon=True)
-                back.start()
-                while piece := self.request.recv(100):
-                    server.sendall(piece)
-                    sleep(0.2)
-
-        def _bring_back(self, server: socket.socket) -> None:
-            with suppress(OSError):
-                while piece := server.recv(1 << 16):
-                    self.request.sendall(piece)
-
-    class Server(socketserver.ThreadingTCPServer):
-        daemon_threads, block_on_close, request_queue_size = True, False, 100
-
-    with Server(("127.0.0.1", 0), Relay) as relay:
-        threading.Thread(target=relay.serve_forever, daemon=True).start()
-        try:
-            yield f"127.0.0.1:{relay.server_address[1]}"
-        finally:
-            relay.shutdown()
 
 
 def test_a_call_whose_message_does_not_come_is_ended(toy_base: Path, monkeypatch: pytest.MonkeyPatch) -> None:
