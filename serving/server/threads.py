@@ -79,8 +79,6 @@ class StackOfThreads(Executor):
             task()
             del task  # and with it what the task holds, while this thread waits
             task = self._next(inbox)
-        with self._lock:
-            self._threads.discard(threading.current_thread())
 
     def _next(self, inbox: "SimpleQueue[_Task | None]") -> _Task | None:
         with self._lock:
@@ -94,7 +92,9 @@ class StackOfThreads(Executor):
         except Empty:
             with self._lock:
                 if inbox in self._idle:
+                    # In one step: a task that comes in between would find no idle thread and no room for a new one.
                     self._idle.remove(inbox)
+                    self._threads.discard(threading.current_thread())
                     return None
             return inbox.get()  # it was given a task at the last moment
 

@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Iterator
 from concurrent.futures import Future, wait
+from typing import Any
 
 import pytest
 
@@ -67,6 +68,25 @@ def test_a_task_that_comes_as_a_thread_ends_is_done() -> None:
         assert [threads.submit(pow, number, 2).result(TIMEOUT) for number in range(2000)] == [
             number**2 for number in range(2000)
         ]
+
+
+class _Late(StackOfThreads):
+    """Is given one more task when its only thread has decided to end."""
+
+    late: Future[int] | None = None
+
+    def _next(self, inbox: Any) -> Any:
+        task = super()._next(inbox)
+        if task is None and self.late is None:
+            self.late = self.submit(pow, 2, 5)
+        return task
+
+
+def test_a_task_that_comes_when_the_last_thread_has_decided_to_end_is_done() -> None:
+    with _Late(1, "late", idle_seconds=0.0) as threads:
+        assert threads.submit(pow, 2, 3).result(TIMEOUT) == 8
+        until(lambda: threads.late is not None)
+        assert threads.late and threads.late.result(TIMEOUT) == 32
 
 
 def test_many_give_tasks_at_once(threads: StackOfThreads) -> None:
